@@ -1,0 +1,29 @@
+# Two commands do everything: `make gameday` and `make test`; each sets up what is missing first.
+PYTHON ?= python3
+BIN := .venv/bin
+# Inside the project's own virtual environment `gameday` runs the twin as root: directly, or through sudo.
+ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
+
+.PHONY: setup test gameday bench lint lock
+
+setup:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "gameday needs Python 3.11 or newer: make setup PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) -m harness.provision
+
+test: setup
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(ROOT) $(BIN)/python -m pytest tests
+
+gameday: setup
+	@$(ROOT) $(BIN)/gameday run --target twin --speed 10
+
+bench: setup
+	@$(ROOT) $(BIN)/python -m tests.bench
+
+lint: setup
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+lock: setup
+	@$(BIN)/pip install -q uv && $(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 \
+		--no-header --no-emit-index-url requirements.in -o requirements.lock

@@ -1,0 +1,131 @@
+"""After the dust has settled: read everything back, and note what AWS only tells afterwards."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from itertools import pairwise
+
+from harness import ledger
+from harness.clock import Instant, seconds
+from harness.cloud import discovery, observation, volumes
+from harness.cloud.discovery import InstanceSeen
+from harness.cloud.estate import Estate
+from harness.data import readback
+from harness.data.readback import Source
+from harness.errors import CloudFault, OutOfPatience
+from harness.experiment import Experiment
+from harness.ledger import Jobs, ReadBack
+from harness.record import READBACK_FILE
+from harness.timeline import DatabaseEvent, FaultInjected, Noted, WriterSeen, of
+
+_MARGIN = seconds(10)
+_JOB_TIME = seconds(20)
+"""How long the pipeline may take for an event; younger ones are not counted yet."""
+
+
+def read_back(experiment: Experiment) -> None:
+    """Write ``readback.json``: every surviving database, the kept volume of a fenced writer, and the pipeline.
+
+    What cannot be read is named; without the writer, or a volume that must hold stranded rows, it is not complete.
+    """
+    estate, began = experiment.estate, experiment.began
+    missing: list[str] = []
+    with ExitStack() as stack:
+        writer, sources = _databases(experiment, missing)
+        sources += _volumes(experiment, stack, missing)
+        views, unread = readback.views(sources, estate.clock, began.back(_MARGIN))
+    missing += unread
+    essential = {source.identifier for source in sources if source.role != "replica"}
+    read = {view.identifier for view in views}
+    complete = writer is not None and essential <= read and not any("volume" in word for word in missing)
+    jobs = _jobs(experiment, writer, missing)
+    ledger.write(
+        experiment.folder / READBACK_FILE,
+        ReadBack(complete, tuple(missing), tuple(views), jobs, _promoted_at(experiment)),
+    )
+    _note_lag(experiment)
+
+
+def _databases(experiment: Experiment, missing: list[str]) -> tuple[Source | None, list[Source]]:
+    estate = experiment.estate
+    seen: list[InstanceSeen] = []
+    for region in estate.platform.regions:
+        try:
+            seen += discovery.instances(estate.cloud, region.name)
+        except CloudFault as error:
+            missing.append(f"databases of {region}: {error.message}")
+    current = discovery.writer(estate.cloud, estate.platform)
+    first = next(of(experiment.timeline.events(), WriterSeen), None)
+    sources = []
+    for item in seen:
+        role = "replica"
+        if current is not None and item.identifier == current.identifier:
+            role = "writer"
+        elif item.role == "writer" and (first is None or item.identifier == first.identifier):
+            role = "old_writer"
+        sources.append(Source(estate.hand(item.region), item.endpoint, item.identifier, item.region, role))
+    writer = next((source for source in sources if source.role == "writer"), None)
+    if writer is None:
+        missing.append("no database is the writer now")
+    return writer, sources
+
+
+def _volumes(experiment: Experiment, stack: ExitStack, missing: list[str]) -> list[Source]:
+    """The volumes that a fenced writer left, restored beside the platform while they are read."""
+    estate, found = experiment.estate, []
+    for region in {event.region for event in of(experiment.timeline.events(), WriterSeen)}:
+        try:
+            for number, snapshot in enumerate(volumes.kept_since(estate, region, experiment.began)):
+                name = f"gameday-readback-{number}"
+                endpoint = stack.enter_context(volumes.restored(estate, region, snapshot, name))
+                found.append(Source(estate.hand(region), endpoint, snapshot, region, "snapshot"))
+        except (CloudFault, OutOfPatience) as error:
+            missing.append(f"the kept volume of {region}: {error}")
+    return found
+
+
+def _jobs(experiment: Experiment, writer: Source | None, missing: list[str]) -> Jobs:
+    if writer is None:
+        return Jobs()
+    clock = experiment.estate.clock
+    try:
+        return readback.jobs(writer, clock, experiment.began, clock.now().back(_JOB_TIME))
+    except CloudFault as error:
+        missing.append(f"jobs: {error.message}")
+        return Jobs()
+
+
+def _promoted_at(experiment: Experiment) -> int | None:
+    """When another region's node became the writer: AWS's own event where there is one, else when it was seen."""
+    events = experiment.timeline.events()
+    seen = list(of(events, WriterSeen))
+    moves = [event for before, event in pairwise(seen) if event.region != before.region]
+    if not moves:
+        return None
+    fault = next(of(events, FaultInjected), None)
+    after = fault.at if fault else Instant(0)
+    told = [
+        event.at
+        for event in of(events, DatabaseEvent)
+        if event.region == moves[0].region and event.at >= after and _is_completion(event)
+    ]
+    return min([moves[0].at, *told]).nanoseconds
+
+
+def _is_completion(event: DatabaseEvent) -> bool:
+    words = event.message.lower()
+    return "failover" in words and any(word in words for word in ("complet", "finished", "succeeded"))
+
+
+def _note_lag(experiment: Experiment) -> None:
+    estate: Estate = experiment.estate
+    for alarm in experiment.observers.sight.alarms.values():
+        if alarm.name != experiment.header.lag_alarm:
+            continue
+        try:
+            points = observation.lag_datapoints(estate.cloud, alarm, experiment.began, estate.clock.now())
+        except CloudFault as error:
+            experiment.timeline.add(Noted(estate.clock.now(), f"lag of {alarm.region} is not known: {error.message}"))
+            continue
+        for point in points:
+            experiment.timeline.add(point)

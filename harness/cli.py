@@ -1,0 +1,238 @@
+"""The command line. Every command is thin: it reads options, calls the house, and turns errors into exit codes.
+
+Exit codes: 0 kept · 1 broken · 2 wrong usage · 3 cannot tell · 4 refused or aborted · 5 undo failed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness.errors import BadInput, GamedayError, Refused, TwinFault, UndoFailed, Unreadable
+from harness.verdicts import Exit
+
+app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, help=__doc__)
+twin = typer.Typer(no_args_is_help=True, help="The local twin: a place shaped like AWS on this machine.")
+app.add_typer(twin, name="twin")
+
+HOME = Path(os.environ.get("GAMEDAY_HOME", Path(__file__).resolve().parent.parent))
+
+DesignName = Annotated[str, typer.Option("--design", help="read_replicas, active_passive or active_active")]
+AsWritten = Annotated[bool, typer.Option("--as-written", help="The strategy's own design, not the hardened one.")]
+Speed = Annotated[float, typer.Option("--speed", help="How much faster than AWS the twin runs.")]
+TargetName = Annotated[str, typer.Option("--target", help="A target by name (targets/NAME.toml) or file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
+
+
+def main() -> None:
+    """Run the command line; every error of ours becomes one line and its exit code."""
+    try:
+        app(standalone_mode=True)
+    except GamedayError as error:
+        sys.stderr.write(f"gameday: {error}\n")
+        sys.exit(_code(error))
+
+
+def _code(error: GamedayError) -> int:
+    if isinstance(error, UndoFailed):
+        return Exit.UNDO_FAILED
+    if isinstance(error, BadInput | TwinFault | Unreadable):
+        return Exit.USAGE
+    return Exit.REFUSED_OR_ABORTED
+
+
+def _speed(speed: float) -> float:
+    if not 0 < speed <= 50:
+        raise BadInput("--speed", f"{speed:g}", "must be above 0 and at most 50")
+    return speed
+
+
+@twin.command("up")
+def twin_up(design: DesignName, as_written: AsWritten = False, speed: Speed = 1.0) -> None:
+    """Start the twin of a design and wait until it serves and replicates."""
+    from harness.twin import root
+    from harness.twin.designs import catalogue
+
+    version = "as_written" if as_written else "hardened"
+    catalogue.design(design, version)  # a wrong name must be told before anything starts
+    state = root.launch(design, version, _speed(speed), HOME)
+    print(f"{design} ({version}) is up at speed {speed:g} after {state.boot_seconds:.2f} s. Try: gameday twin env")
+
+
+@twin.command("down")
+def twin_down() -> None:
+    """End the twin whole: no process, namespace or shared memory is left."""
+    from harness.twin import root
+
+    print("the twin is down" if root.shutdown(HOME) else "no twin is running")
+
+
+@twin.command("status")
+def twin_status(as_json: AsJson = False) -> None:
+    """What runs, and how it is."""
+    import httpx
+
+    state = _running()
+    told = httpx.get(f"http://127.0.0.1:{state.api_port}/_twin/status", timeout=10).json()
+    if as_json:
+        print(json.dumps(told, indent=1))
+        return
+    print(f"{state.design} ({state.version}) at speed {state.speed:g}")
+    for part, lines in told.items():
+        for name, value in lines.items() if isinstance(lines, dict) else [("", lines)]:
+            print(f"  {part:<14} {name:<40} {value}")
+
+
+@twin.command("env")
+def twin_env() -> None:
+    """Print what an AWS tool needs to use the twin; `eval "$(gameday twin env)"`."""
+    state = _running()
+    anchor = f"{state.clock.anchor.monotonic_nanoseconds}:{state.clock.anchor.epoch_nanoseconds}"
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{state.api_port}",
+        "AWS_ACCESS_KEY_ID": "gameday",
+        "AWS_SECRET_ACCESS_KEY": "twin",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "GAMEDAY_RESOLVER": f"127.0.0.1:{state.dns_port}",
+        "GAMEDAY_SPEED": f"{state.speed:g}",
+        "GAMEDAY_ANCHOR": anchor,
+    }.items():
+        print(f"export {name}={value}")
+
+
+@twin.command("enter", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def twin_enter(location: str, context: typer.Context) -> None:
+    """Run a command at a client location or in a region: gameday twin enter europe -- curl api.agentauri.example/…."""
+    words = [
+        sys.executable,
+        "-m",
+        "harness.twin.enter",
+        location,
+        "--",
+        *(context.args or [os.environ.get("SHELL", "sh")]),
+    ]
+    os.execv(sys.executable, words)
+
+
+@twin.command("strike")
+def twin_strike(act: str, region: str) -> None:
+    """An act of nature: `lose REGION`, `return REGION`."""
+    import httpx
+
+    answer = httpx.post(
+        f"http://127.0.0.1:{_running().api_port}/_twin/strike", json={"act": act, "region": region}, timeout=30
+    )
+    if answer.status_code != 200:
+        raise BadInput("strike", act, answer.text)
+    print(f"{act} {region}: done")
+
+
+def _running() -> Any:
+    from harness.twin import root
+
+    state = root.status(HOME)
+    if state is None:
+        raise Refused("no twin is running.", "Start one: gameday twin up --design active_passive")
+    return state
+
+
+@app.command()
+def doctor() -> None:
+    """What the project needs, and whether it is here."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from harness import provision
+
+    table = Table("needed", "for", "found", "remedy")
+    missing = 0
+    for need in (*provision.PROGRAMS, *provision.PARTS):
+        found = need.find()
+        missing += found is None
+        remedy = need.remedy or f"apt-get install -y {need.package}"
+        table.add_row(need.name, need.purpose, found or "MISSING", "" if found else remedy)
+    Console().print(table)
+    raise typer.Exit(Exit.USAGE if missing else Exit.KEPT)
+
+
+@app.command("list")
+def list_scenarios(as_json: AsJson = False) -> None:
+    """The catalogue of scenarios."""
+    from harness import catalogue
+
+    entries = catalogue.entries()
+    if as_json:
+        print(json.dumps([entry.to_json() for entry in entries], indent=1))
+        return
+    for entry in entries:
+        print(f"{entry.path:<52} {entry.title}")
+
+
+@app.command()
+def run(
+    scenarios: Annotated[list[str] | None, typer.Argument(help="phase/scenario; all when none is named")] = None,
+    target: TargetName = "twin",
+    speed: Speed = 10.0,
+    as_written: AsWritten = False,
+) -> None:
+    """Run scenarios: inject real faults under real load, judge, report."""
+    from harness import runner
+
+    raise typer.Exit(runner.run(scenarios or [], target, _speed(speed), as_written=as_written))
+
+
+@app.command()
+def gate(target: TargetName = "twin", speed: Speed = 10.0) -> None:
+    """The pre-promotion gate: every scenario on the hardened designs, one exit code."""
+    from harness import runner
+
+    raise typer.Exit(runner.run([], target, _speed(speed), as_written=False))
+
+
+@app.command()
+def feasibility(target: TargetName = "twin", as_json: AsJson = False) -> None:
+    """The best recovery time that the live configuration allows, beside the objective; touches nothing."""
+    from harness import outlook
+
+    told = outlook.of_running(target)
+    print(json.dumps(told.to_json(), indent=1) if as_json else outlook.text(told))
+    raise typer.Exit(outlook.exit_code(told))
+
+
+@app.command()
+def rejudge(run: Annotated[str, typer.Argument(help="SESSION/SCENARIO or `latest`")]) -> None:
+    """Judge a saved run again, from its record alone."""
+    from harness import runner
+
+    raise typer.Exit(runner.rejudge(run))
+
+
+@app.command()
+def report(run: Annotated[str, typer.Argument(help="SESSION, or `latest`")] = "latest") -> None:
+    """Build the HTML report of a session again, from its records."""
+    from harness import runner
+
+    print(runner.report(run))
+
+
+@app.command()
+def undo(
+    run: Annotated[
+        str, typer.Argument(help="SESSION/SCENARIO; every run with something pending when none is named")
+    ] = "",
+    target: TargetName = "twin",
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would be undone; touch nothing.")] = False,
+) -> None:
+    """Put the world back as the journal says; harmless when nothing is pending."""
+    from harness import runner
+
+    raise typer.Exit(runner.undo_pending(run, target, plan=plan))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""How a fault is carried out on AWS: arm the way back, change, prove that it bites, prove that it healed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from harness.clock import Duration, Instant
+from harness.faults import Fidelity
+from harness.undo import Act
+
+Arm = Callable[[Act], object]
+"""Puts the way back on disk; must return before the change is made."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """When something was seen to be so, and what was seen, in words."""
+
+    at: Instant
+    sight: str
+
+
+class Carrier(AbstractContextManager["Carrier"], Protocol):
+    """One fault on one target. As a context it holds the probes that prove it."""
+
+    fidelity: Fidelity
+    left_out: str
+    """What a partial injection leaves out, in words; empty when faithful."""
+    regions: tuple[str, ...]
+    """The regions that go dark for clients because of it; empty when none does."""
+    patience: Duration
+    """Within which the fault must bite, and must have healed after its undo."""
+
+    def change(self, arm: Arm) -> None:
+        """Make the change, arming the way back of each step before it."""
+
+    def bites(self, since: Instant) -> Proof | None:
+        """Proof that it bites, from observations begun after ``since``; ``None``: not yet."""
+
+    def healed(self, since: Instant) -> Proof | None:
+        """Proof that the world is back, likewise."""
+
+    def sight(self) -> str:
+        """What was seen last, in words."""

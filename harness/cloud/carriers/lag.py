@@ -1,0 +1,111 @@
+"""The replica falls behind: every change is applied late, or, where the parameter cannot be set, not at all.
+
+``recovery_min_apply_delay`` is dynamic on replicas of PostgreSQL 15.14+ in a group of the replica's own
+(https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PostgreSQL.Replication.ReadReplicas.Delayed.html); a
+default group cannot be changed, and then ``pg_wal_replay_pause()`` stands in: partial, as the lag grows without bound.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+from harness.clock import Duration, Instant, seconds
+from harness.cloud import discovery
+from harness.cloud.carriers.carrier import Arm, Carrier, Proof
+from harness.cloud.estate import Estate
+from harness.errors import CloudFault, Refused
+from harness.faults import Fidelity, Lag
+from harness.undo import Act
+
+_PARAMETER = "recovery_min_apply_delay"
+_AGE = "select coalesce(extract(epoch from now() - pg_last_xact_replay_timestamp()), 0)::float8"
+
+
+class LagCarrier(Carrier):
+    """Carries out ``Lag(Replica(region), delay)``."""
+
+    regions: tuple[str, ...] = ()
+
+    def __init__(self, estate: Estate, fault: Lag) -> None:
+        self._estate = estate
+        self._region = fault.target.region.name
+        self._delay = fault.delay
+        self.patience: Duration = fault.delay + seconds(60)
+        replicas = [item for item in discovery.instances(estate.cloud, self._region) if item.role == "replica"]
+        if not replicas:
+            raise Refused(f"{self._region} has no read replica that can be delayed.")
+        self._replica = replicas[0]
+        self._fixed = self._replica.parameter_group.startswith("default.")
+        self.fidelity = Fidelity.PARTIAL if self._fixed else Fidelity.FAITHFUL
+        self.left_out = "replay is paused instead of delayed" if self._fixed else ""
+        self._seen = "not looked at yet"
+
+    def __enter__(self) -> LagCarrier:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def change(self, arm: Arm) -> None:
+        """Set the parameter, or pause replay."""
+        if self._fixed:
+            host = {"Host": self._replica.endpoint}
+            arm(Act("database", self._region, "pg_wal_replay_resume", host))
+            self._estate.hand(self._region).sql(self._replica.endpoint, "select pg_wal_replay_pause()")
+            return
+        group = self._replica.parameter_group
+        before = parameter(self._estate, self._region, group)
+        wanted = str(self._delay.nanoseconds // 1_000_000)
+        arm(
+            Act(
+                "rds",
+                self._region,
+                "ModifyDBParameterGroup",
+                {"DBParameterGroupName": group, "ParameterName": _PARAMETER, "ParameterValue": before},
+                {"ParameterValue": wanted},
+            )
+        )
+        set_parameter(self._estate, self._region, group, wanted)
+
+    def bites(self, since: Instant) -> Proof | None:
+        """The newest change that the replica has applied is older than it was when the fault began."""
+        age = self._age()
+        now = self._estate.clock.now()
+        if age is not None and age > seconds(2) and now.back(age) <= since:
+            return Proof(now, self._seen)
+        return None
+
+    def healed(self, since: Instant) -> Proof | None:
+        """The replica applies changes made after the undo."""
+        age = self._age()
+        now = self._estate.clock.now()
+        return Proof(now, self._seen) if age is not None and now.back(age) > since else None
+
+    def sight(self) -> str:
+        """The replica's age as it was seen last."""
+        return self._seen
+
+    def _age(self) -> Duration | None:
+        try:
+            rows = self._estate.hand(self._region).sql(self._replica.endpoint, _AGE)
+        except CloudFault as error:
+            self._seen = str(error)
+            return None
+        age = seconds(float(rows[0][0])) * self._estate.clock.speed
+        self._seen = f"{self._replica.identifier} is {age} behind"
+        return age
+
+
+def parameter(estate: Estate, region: str, group: str) -> str:
+    """The delay set in a parameter group now, in milliseconds; ``0`` when none is."""
+    pages: Any = estate.cloud.pages("rds", region, "describe_db_parameters", "Parameters", DBParameterGroupName=group)
+    return next((str(item.get("ParameterValue", "0")) for item in pages if item["ParameterName"] == _PARAMETER), "0")
+
+
+def set_parameter(estate: Estate, region: str, group: str, value: str) -> None:
+    """Set the delay, in milliseconds, at once: the parameter is dynamic."""
+    change = {"ParameterName": _PARAMETER, "ParameterValue": value, "ApplyMethod": "immediate"}
+    estate.cloud.call("rds", region, "modify_db_parameter_group", DBParameterGroupName=group, Parameters=[change])

@@ -1,0 +1,220 @@
+"""Who plays which part now: roles worked out from tags and describes, never from names written down beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.cloud.session import GLOBAL_REGION, Cloud
+from harness.errors import CloudFault, Refused
+from harness.target import Target
+from harness.topology import Region
+
+
+@dataclass(frozen=True)
+class LoadBalancerSeen:
+    """An ALB: its name as clients' records lead to it, and the public subnets that a network ACL can darken."""
+
+    arn: str
+    dns_name: str
+    subnets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CacheSeen:
+    """A replication group and its primary endpoint."""
+
+    identifier: str
+    endpoint: str
+    port: int
+
+
+@dataclass(frozen=True)
+class InstanceSeen:
+    """A DB instance as described: ``role`` is writer, reader (of a cluster) or replica."""
+
+    identifier: str
+    region: str
+    endpoint: str
+    role: str
+    status: str
+    cluster: str | None
+    parameter_group: str
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The system under test as discovered: regions in order of precedence and what each of them holds."""
+
+    regions: tuple[Region, ...]
+    zone: str
+    load_balancers: Mapping[str, LoadBalancerSeen]
+    caches: Mapping[str, CacheSeen]
+    clusters: Mapping[str, str]
+    global_cluster: str | None
+    queues: Mapping[str, str]
+    """SQS queues that receive the alarms' notifications, by region."""
+
+
+def discover(cloud: Cloud, target: Target) -> Platform:
+    """The platform behind the target's tags.
+
+    Raises ``Refused`` when no region, or no hosted zone for the API's name, can be found: it says which tag is missing.
+    """
+    candidates = [hand.region for hand in target.hands]
+    balancers = {region: seen for region in candidates if (seen := _load_balancer(cloud, target, region))}
+    if not balancers:
+        raise Refused(
+            f"no load balancer is tagged Project={target.target.project}, Environment={target.target.environment}.",
+            "Tag the platform's resources, or point the target file at the right account.",
+        )
+    zone = _zone(cloud, target.api.host)
+    primary = _primary(cloud, zone, target.api.host, balancers)
+    order = sorted(balancers, key=lambda region: (region != primary, candidates.index(region)))
+    clusters = {region: name for region in order if (name := _cluster(cloud, region))}
+    return Platform(
+        tuple(Region(region) for region in order),
+        zone,
+        balancers,
+        {region: cache for region in order if (cache := _cache(cloud, region))},
+        clusters,
+        _global_cluster(cloud, order[0]) if clusters else None,
+        {region: url for region in order if (url := _queue(cloud, region))},
+    )
+
+
+def tagged(cloud: Cloud, target: Target, region: str, kinds: tuple[str, ...] = ()) -> dict[str, dict[str, str]]:
+    """ARN and tags of everything in a region that carries the target's project and environment."""
+    filters = [
+        {"Key": "Project", "Values": [target.target.project]},
+        {"Key": "Environment", "Values": [target.target.environment]},
+    ]
+    extra: dict[str, Any] = {"ResourceTypeFilters": list(kinds)} if kinds else {}
+    pages = cloud.pages(
+        "resourcegroupstaggingapi", region, "get_resources", "ResourceTagMappingList", TagFilters=filters, **extra
+    )
+    return {item["ResourceARN"]: {tag["Key"]: tag["Value"] for tag in item["Tags"]} for item in pages}
+
+
+def _load_balancer(cloud: Cloud, target: Target, region: str) -> LoadBalancerSeen | None:
+    arns = tagged(cloud, target, region, ("elasticloadbalancing:loadbalancer",))
+    if not arns:
+        return None
+    found = cloud.call("elbv2", region, "describe_load_balancers", LoadBalancerArns=[next(iter(arns))])
+    balancer = found["LoadBalancers"][0]
+    return LoadBalancerSeen(
+        balancer["LoadBalancerArn"],
+        balancer["DNSName"],
+        tuple(zone["SubnetId"] for zone in balancer["AvailabilityZones"]),
+    )
+
+
+def _zone(cloud: Cloud, host: str) -> str:
+    for zone in cloud.call("route53", GLOBAL_REGION, "list_hosted_zones")["HostedZones"]:
+        if host.endswith(zone["Name"].rstrip(".")):
+            return str(zone["Id"]).removeprefix("/hostedzone/")
+    raise Refused(f"no hosted zone holds {host}.", "Check [api] host in the target file.")
+
+
+def records(cloud: Cloud, zone: str, host: str) -> list[Mapping[str, Any]]:
+    """The API name's record sets."""
+    answer = cloud.call("route53", GLOBAL_REGION, "list_resource_record_sets", HostedZoneId=zone)
+    return [item for item in answer["ResourceRecordSets"] if item["Name"].rstrip(".") == host]
+
+
+def record_target(record: Mapping[str, Any]) -> str:
+    """The name that a record leads to."""
+    if "AliasTarget" in record:
+        return str(record["AliasTarget"]["DNSName"]).rstrip(".").removeprefix("dualstack.")
+    return str(record["ResourceRecords"][0]["Value"]).rstrip(".")
+
+
+def _primary(cloud: Cloud, zone: str, host: str, balancers: Mapping[str, LoadBalancerSeen]) -> str | None:
+    by_name = {seen.dns_name.lower(): region for region, seen in balancers.items()}
+    found = records(cloud, zone, host)
+    for record in sorted(found, key=lambda record: record.get("Failover") != "PRIMARY"):
+        if record.get("Failover") in ("PRIMARY", None) and record_target(record).lower() in by_name:
+            return by_name[record_target(record).lower()]
+    return None
+
+
+def _cluster(cloud: Cloud, region: str) -> str | None:
+    found = cloud.call("rds", region, "describe_db_clusters")["DBClusters"]
+    return str(found[0]["DBClusterIdentifier"]) if found else None
+
+
+def _global_cluster(cloud: Cloud, region: str) -> str | None:
+    found = cloud.call("rds", region, "describe_global_clusters")["GlobalClusters"]
+    return str(found[0]["GlobalClusterIdentifier"]) if found else None
+
+
+def _cache(cloud: Cloud, region: str) -> CacheSeen | None:
+    for group in cloud.call("elasticache", region, "describe_replication_groups")["ReplicationGroups"]:
+        endpoint = group["NodeGroups"][0]["PrimaryEndpoint"]
+        return CacheSeen(group["ReplicationGroupId"], endpoint["Address"], endpoint["Port"])
+    return None
+
+
+def _queue(cloud: Cloud, region: str) -> str | None:
+    urls = cloud.call("sqs", region, "list_queues").get("QueueUrls", [])
+    return next((str(url) for url in urls if url.endswith("-gameday")), None)
+
+
+def instances(cloud: Cloud, region: str) -> list[InstanceSeen]:
+    """The DB instances of a region with the role that each plays now."""
+    writers = {
+        member["DBInstanceIdentifier"]
+        for cluster in cloud.call("rds", region, "describe_db_clusters")["DBClusters"]
+        for member in cluster["DBClusterMembers"]
+        if member["IsClusterWriter"]
+    }
+    found = []
+    for item in cloud.pages("rds", region, "describe_db_instances", "DBInstances"):
+        name, cluster = item["DBInstanceIdentifier"], item.get("DBClusterIdentifier")
+        source = item.get("ReadReplicaSourceDBInstanceIdentifier") or item.get("ReadReplicaSourceDBClusterIdentifier")
+        role = "replica" if source else "writer" if name in writers or not cluster else "reader"
+        groups = item.get("DBParameterGroups") or [{"DBParameterGroupName": ""}]
+        found.append(
+            InstanceSeen(
+                name,
+                region,
+                item.get("Endpoint", {}).get("Address", ""),
+                role,
+                item["DBInstanceStatus"],
+                cluster,
+                groups[0]["DBParameterGroupName"],
+            )
+        )
+    return found
+
+
+def writer(cloud: Cloud, platform: Platform) -> InstanceSeen | None:
+    """The instance that takes writes now, as AWS describes it; ``None`` while it says there is none.
+
+    Asked of every region that answers, since the region that would know best may be the one that is lost. A global
+    cluster's members say which region is primary, whoever answers first.
+    """
+    answering = []
+    for region in platform.regions:
+        try:
+            answering.append((region.name, instances(cloud, region.name)))
+        except CloudFault as error:
+            if error.code != "Unreachable":
+                raise
+    if platform.global_cluster and answering:
+        primary = _primary_cluster_region(cloud, answering[-1][0])
+        answering = [(region, seen) for region, seen in answering if region == primary]
+    for _, seen in answering:
+        for instance in seen:
+            if instance.role == "writer":
+                return instance
+    return None
+
+
+def _primary_cluster_region(cloud: Cloud, region: str) -> str | None:
+    for group in cloud.call("rds", region, "describe_global_clusters")["GlobalClusters"]:
+        for member in group["GlobalClusterMembers"]:
+            if member["IsWriter"]:
+                return str(member["DBClusterArn"]).split(":")[3]
+    return None

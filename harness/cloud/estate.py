@@ -1,0 +1,55 @@
+"""Everything that an injection needs to reach: the cloud, the platform's roles, the hands and the client locations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from harness.clock import Clock
+from harness.cloud.discovery import Platform
+from harness.cloud.session import Cloud
+from harness.data.remote import Hand
+from harness.errors import CloudFault, HarnessFault, Refused
+from harness.probes import names
+from harness.target import Place, Target, command
+
+
+@dataclass(frozen=True)
+class Estate:
+    """The system under test within reach. ``name_server`` answers for every public name of the platform."""
+
+    cloud: Cloud
+    target: Target
+    clock: Clock
+    platform: Platform
+    hands: Mapping[str, Hand]
+    name_server: names.NameServer
+
+    def addresses(self, region: str) -> tuple[str, ...]:
+        """The addresses of a region's load balancer now."""
+        return names.ask(self.name_server, self.platform.load_balancers[region].dns_name).addresses
+
+    def enter(self, place: Place) -> tuple[str, ...]:
+        """The words that put a command at that location."""
+        return command(place.enter)
+
+    def hand(self, region: str) -> Hand:
+        """The hand of a region; raises ``HarnessFault`` when the target file names none."""
+        if region not in self.hands:
+            raise HarnessFault(f"no [[hands]] entry reaches {region}.", "Add one to the target file.")
+        return self.hands[region]
+
+    def strike(self, act: str, region: str) -> Mapping[str, Any]:
+        """An act of nature, which only the twin can order; raises ``Refused`` on AWS."""
+        if self.target.target.kind != "twin" or not self.cloud.endpoint:
+            raise Refused(f"nobody can order {act} of {region} on AWS: it is an act of nature.")
+        try:
+            answer = httpx.post(f"{self.cloud.endpoint}/_twin/strike", json={"act": act, "region": region}, timeout=30)
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            raise CloudFault(f"twin strike {act} {region}", "Unreachable", str(error)) from error
+        result: Mapping[str, Any] = answer.json()
+        return result

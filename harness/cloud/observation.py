@@ -1,0 +1,131 @@
+"""What AWS says of itself during a run, in our own values: alarms, their history, events, metrics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.clock import Duration, Instant
+from harness.cloud.session import Cloud
+from harness.timeline import AlarmChanged, AlarmNotified, DatabaseEvent, LagMeasured
+
+
+@dataclass(frozen=True)
+class AlarmSeen:
+    """An alarm as described now."""
+
+    name: str
+    region: str
+    state: str
+    namespace: str
+    metric: str
+    dimensions: Mapping[str, str]
+    threshold: float
+    period_seconds: int
+    evaluation_periods: int
+    reason: str
+
+    @property
+    def watches(self) -> str:
+        """Namespace and metric, e.g. ``AWS/RDS/ReplicaLag``."""
+        return f"{self.namespace}/{self.metric}"
+
+
+def alarms(cloud: Cloud, region: str) -> list[AlarmSeen]:
+    """Every metric alarm of a region."""
+    return [
+        AlarmSeen(
+            item["AlarmName"],
+            region,
+            item["StateValue"],
+            item.get("Namespace", ""),
+            item.get("MetricName", ""),
+            {dimension["Name"]: dimension["Value"] for dimension in item.get("Dimensions", [])},
+            float(item["Threshold"]),
+            int(item.get("Period", 60)),
+            int(item["EvaluationPeriods"]),
+            item.get("StateReason", ""),
+        )
+        for item in cloud.pages("cloudwatch", region, "describe_alarms", "MetricAlarms")
+    ]
+
+
+def alarm_history(cloud: Cloud, alarm: AlarmSeen, since: Instant) -> list[AlarmChanged]:
+    """The alarm's state changes since then, oldest first, by AWS's own timestamps."""
+    items = cloud.call(
+        "cloudwatch",
+        alarm.region,
+        "describe_alarm_history",
+        AlarmName=alarm.name,
+        HistoryItemType="StateUpdate",
+        StartDate=since.datetime,
+    )["AlarmHistoryItems"]
+    return sorted((_changed(alarm, item) for item in items), key=lambda event: event.at)
+
+
+def _changed(alarm: AlarmSeen, item: Mapping[str, Any]) -> AlarmChanged:
+    data = json.loads(item["HistoryData"])
+    return AlarmChanged(
+        Instant.of(item["Timestamp"]),
+        alarm.name,
+        alarm.region,
+        data.get("oldState", {}).get("stateValue", ""),
+        data.get("newState", {}).get("stateValue", ""),
+        data.get("newState", {}).get("stateReason", ""),
+        alarm.watches,
+        ",".join(f"{name}={value}" for name, value in sorted(alarm.dimensions.items())),
+    )
+
+
+def notifications(cloud: Cloud, region: str, queue: str, now: Instant) -> list[AlarmNotified]:
+    """Take what the alarms' queue holds; each message is deleted once it is in the record's hands."""
+    taken = []
+    answer = cloud.call("sqs", region, "receive_message", QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=0)
+    for message in answer.get("Messages", []):
+        body = json.loads(message["Body"])
+        alarm = json.loads(body["Message"]) if "Message" in body else body
+        taken.append(AlarmNotified(now, alarm.get("AlarmName", ""), region, alarm.get("NewStateValue", "")))
+        cloud.call("sqs", region, "delete_message", QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    return taken
+
+
+def database_events(cloud: Cloud, region: str, since: Instant, until: Instant) -> list[DatabaseEvent]:
+    """RDS's events of a region in that span, oldest first."""
+    items = cloud.pages("rds", region, "describe_events", "Events", StartTime=since.datetime, EndTime=until.datetime)
+    return sorted(
+        (
+            DatabaseEvent(
+                Instant.of(item["Date"]),
+                item["SourceIdentifier"],
+                region,
+                item["Message"],
+                tuple(item.get("EventCategories", ())),
+            )
+            for item in items
+        ),
+        key=lambda event: event.at,
+    )
+
+
+def lag_datapoints(cloud: Cloud, alarm: AlarmSeen, since: Instant, until: Instant) -> list[LagMeasured]:
+    """The datapoints that the lag alarm sees, at its own period."""
+    span: Duration = until - since
+    points = cloud.call(
+        "cloudwatch",
+        alarm.region,
+        "get_metric_statistics",
+        Namespace=alarm.namespace,
+        MetricName=alarm.metric,
+        Dimensions=[{"Name": name, "Value": value} for name, value in alarm.dimensions.items()],
+        StartTime=since.datetime,
+        EndTime=(since + span).datetime,
+        Period=alarm.period_seconds,
+        Statistics=["Average"],
+    )["Datapoints"]
+    replica = ",".join(alarm.dimensions.values())
+    return sorted(
+        (LagMeasured(Instant.of(p["Timestamp"]), replica, alarm.region, float(p["Average"])) for p in points),
+        key=lambda event: event.at,
+    )

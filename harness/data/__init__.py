@@ -1,0 +1,1 @@
+"""SQL and Redis, to published endpoints: read-back and pause."""

@@ -1,0 +1,95 @@
+"""Read everything back after the dust settled: every surviving database by SQL, the service by its own API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.clock import Clock, Instant
+from harness.data.remote import Hand
+from harness.errors import CloudFault
+from harness.ledger import Jobs, View
+
+_LIMIT_SECONDS = 30.0
+
+_ROWS = """
+select replace(name, 'gd-', ''), array_agg((extract(epoch from created_at) * 1000000)::bigint), array_agg(region)
+from triggers where name like 'gd-%' and created_at >= to_timestamp({since}) group by name
+"""
+_EVENTS = "select id::text from events where created_at >= to_timestamp({since}) and created_at < to_timestamp({until})"
+_PROCESSED = """
+select event_id::text from processed_events join events on events.id = event_id
+where created_at >= to_timestamp({since}) and created_at < to_timestamp({until})
+"""
+_RESULTS = """
+select event_id::text, count(*) from action_results join events on events.id = event_id
+where created_at >= to_timestamp({since}) and created_at < to_timestamp({until}) group by event_id
+"""
+_DEAD = """
+select event_id::text from dead_letters join events on events.id = event_id
+where created_at >= to_timestamp({since}) and created_at < to_timestamp({until})
+"""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A database to read: its endpoint, who it is, and the hand that reaches it."""
+
+    hand: Hand
+    endpoint: str
+    identifier: str
+    region: str
+    role: str
+
+
+def database(source: Source, clock: Clock, since: Instant) -> View:
+    """What one database holds of the writes made since then. Raises ``CloudFault`` when it cannot be read."""
+    rows = source.hand.sql(source.endpoint, _ROWS.format(since=_real(clock, since)), limit_seconds=_LIMIT_SECONDS)
+    return View(
+        "sql",
+        source.region,
+        source.identifier,
+        source.role,
+        clock.now().nanoseconds,
+        {row[0]: len(row[1]) for row in rows},
+        {row[0]: tuple((_virtual(clock, at), by or "") for at, by in zip(row[1], row[2], strict=True)) for row in rows},
+    )
+
+
+def jobs(source: Source, clock: Clock, since: Instant, until: Instant) -> Jobs:
+    """The pipeline's ledger of the events created in that span. Raises ``CloudFault``."""
+    span = {"since": _real(clock, since), "until": _real(clock, until)}
+
+    def ask(query: str) -> list[list[Any]]:
+        return source.hand.sql(source.endpoint, query.format(**span), limit_seconds=_LIMIT_SECONDS)
+
+    return Jobs(
+        _column(ask(_EVENTS)), _column(ask(_PROCESSED)), {row[0]: row[1] for row in ask(_RESULTS)}, _column(ask(_DEAD))
+    )
+
+
+def views(sources: Sequence[Source], clock: Clock, since: Instant) -> tuple[list[View], list[str]]:
+    """Every database's view, and in words those that could not be read."""
+    read, missing = [], []
+    for source in sources:
+        try:
+            read.append(database(source, clock, since))
+        except CloudFault as error:
+            missing.append(f"{source.identifier}: {error.message}")
+    return read, missing
+
+
+def _column(rows: list[list[Any]]) -> tuple[str, ...]:
+    return tuple(str(row[0]) for row in rows)
+
+
+def _real(clock: Clock, instant: Instant) -> float:
+    """Seconds of the database's own clock, which runs in real time, at an instant of AWS time."""
+    elapsed = instant.nanoseconds - clock.anchor.epoch_nanoseconds
+    return (clock.anchor.epoch_nanoseconds + elapsed / clock.speed) / 1e9
+
+
+def _virtual(clock: Clock, real_microseconds: int) -> int:
+    elapsed = real_microseconds * 1000 - clock.anchor.epoch_nanoseconds
+    return round((clock.anchor.epoch_nanoseconds + elapsed * clock.speed) / 1000)

@@ -1,0 +1,69 @@
+"""One run's folder and everything that is open while it lasts: header, timeline, journal, observers, watchdog."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+
+from harness.clock import Instant
+from harness.cloud.estate import Estate
+from harness.console import Console
+from harness.header import Header, write_header
+from harness.probes.observers import Observers
+from harness.record import HEADER_FILE, TIMELINE_FILE
+from harness.safety.watchdog import Watchdog
+from harness.timeline import PhaseBegan, Timeline
+from harness.undo import Journal
+from harness.verdicts import Outcome
+
+JOURNAL_FILE = "undo.jsonl"
+LEASE_FILE = "lease"
+
+
+@dataclass
+class Experiment:
+    """A context: opened before anything is touched, closed when the world is back and everything is seen."""
+
+    folder: Path
+    estate: Estate
+    header: Header
+    console: Console
+    timeline: Timeline = field(init=False)
+    journal: Journal = field(init=False)
+    observers: Observers = field(init=False)
+    began: Instant = field(init=False)
+    outcome: Outcome = Outcome.FINISHED
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Experiment:
+        self.folder.mkdir(parents=True)
+        self.began = self.estate.clock.now()
+        write_header(self.folder / HEADER_FILE, self.header)
+        self.timeline = Timeline(self.folder / TIMELINE_FILE)
+        self._stack.callback(self.timeline.close)
+        self.journal = Journal(self.folder / JOURNAL_FILE)
+        self._stack.callback(self.journal.close)
+        self._stack.enter_context(Watchdog(self.folder / LEASE_FILE, self._undo_command()))
+        self.observers = Observers(self.estate, self.timeline)
+        self._stack.enter_context(self.observers)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._stack.close()
+        finally:
+            write_header(self.folder / HEADER_FILE, replace(self.header, outcome=self.outcome))
+
+    def enter_phase(self, phase: str, text: str) -> None:
+        """Note the phase on the timeline and tell it on the terminal."""
+        self.timeline.add(PhaseBegan(self.estate.clock.now(), phase, text))
+        self.console.say(phase, text)
+
+    def _undo_command(self) -> list[str]:
+        run = f"{self.folder.parent.name}/{self.folder.name}"
+        return [sys.executable, "-m", "harness.cli", "undo", run, "--target", self.header.target]

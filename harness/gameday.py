@@ -1,0 +1,374 @@
+"""The fixture that scenarios use: promises, traffic, calm, a fault, waiting, holding. Each verb is a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import allure
+
+from harness import aftermath
+from harness.clock import Duration, minutes, seconds
+from harness.cloud import configuration
+from harness.cloud.carriers import carrier_of
+from harness.cloud.estate import Estate
+from harness.console import Console
+from harness.errors import Aborted, BadInput, Ineffective, OutOfPatience, Refused, UndoFailed
+from harness.experiment import Experiment
+from harness.faults import Fault, Lag, Lose, title
+from harness.header import ClientPolicy, Header, Stream
+from harness.judges.feasibility import failure_of, feasibility
+from harness.load import Glance, Load, LoadPlace, LoadPlan
+from harness.objectives import PROMISES, Objectives
+from harness.requests import OPERATIONS, WRITES
+from harness.safety import guard
+from harness.safety.injection import Injection
+from harness.session import Session
+from harness.timeline import Stalled
+from harness.topology import Region
+from harness.verdicts import Outcome, Ruling
+
+_LOOK = seconds(1)
+_RECENT = seconds(5)
+_PATIENCE = minutes(8)
+MIX = {"create_trigger": 2, "list_triggers": 1, "ponder_events": 2, "api_key_stats": 1}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Which scenario runs: its phase, its name (with a parameter, if any) and its docstring."""
+
+    phase: str
+    name: str
+    story: str
+    parameter: str = ""
+
+    @property
+    def path(self) -> str:
+        """``phase/name``, as on the command line."""
+        return f"{self.phase}/{self.name}"
+
+    @property
+    def folder(self) -> str:
+        """The name of the run's folder."""
+        return f"{self.phase}.{self.name}" + (f".{self.parameter}" if self.parameter else "")
+
+    @property
+    def title(self) -> str:
+        """The first line of the docstring."""
+        return self.story.strip().splitlines()[0]
+
+
+class GameDay:
+    """One scenario's game day. Everything that it does to the world is undone by the time its blocks are left."""
+
+    def __init__(self, session: Session, scenario: Scenario, finish: Callable[[Experiment], None]) -> None:
+        self._session = session
+        self._scenario = scenario
+        self._finish = finish
+        self._estate: Estate = session.estate(scenario.phase)
+        self._experiment: Experiment | None = None
+        self._load: Load | None = None
+        self._console = Console(self._estate.clock)
+        live = configuration.read(self._estate, configuration.nearest(self._estate))
+        self._nearest_regions = dict(live.nearest)
+        self._lag_alarm = live.lag_alarm
+        self._outlook = feasibility(live, self.objectives)
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """The platform's regions, the primary first."""
+        return self._estate.platform.regions
+
+    @property
+    def objectives(self) -> Objectives:
+        """What this scenario owes."""
+        table = self._session.objectives
+        own = f"{self._scenario.phase}.{self._scenario.name}"
+        return table.get(own) or table[self._scenario.phase]
+
+    def operations(self, *names: str) -> tuple[Stream, ...]:
+        """These operations, from everywhere."""
+        return tuple(Stream(operation=name) for name in names)
+
+    def everything(self) -> tuple[Stream, ...]:
+        """Every operation from everywhere."""
+        return (Stream(),)
+
+    def away_from(self, region: Region) -> tuple[Stream, ...]:
+        """Every operation from the locations that another region serves."""
+        return tuple(Stream(location=place) for place, near in self._nearest().items() if near[0] != region.name)
+
+    @contextmanager
+    def promising(self, *promises: str, undisturbed: tuple[Stream, ...] = ()) -> Iterator[None]:
+        """Open the record; at the end read back, judge and tell. ``undisturbed``: what must not notice."""
+        unknown = [promise for promise in promises if promise not in PROMISES]
+        if unknown:
+            raise BadInput(self._scenario.path, "promising", f"no such promise: {', '.join(unknown)}")
+        folder = self._session.folder / self._scenario.folder
+        experiment = Experiment(folder, self._estate, self._header(promises, undisturbed), self._console)
+        self._console.say("scenario", f"{self._scenario.path}: {self._scenario.title}")
+        try:
+            with experiment:
+                self._experiment = experiment
+                try:
+                    with self._ending(experiment):
+                        yield
+                finally:
+                    self._experiment = None
+        finally:
+            self._finish(experiment)
+
+    @contextmanager
+    def _ending(self, experiment: Experiment) -> Iterator[None]:
+        """How the body ended is how the run ended; whatever happened, what can be read back is."""
+        try:
+            yield
+        except (OutOfPatience, Ineffective) as error:
+            # What did not come in time is for the judges to weigh: the record goes on being read.
+            experiment.timeline.add(Stalled(self._estate.clock.now(), str(error)))
+            self._console.say("!", str(error))
+        except UndoFailed:
+            experiment.outcome = Outcome.UNDO_FAILED
+            raise
+        except Refused:
+            experiment.outcome = Outcome.REFUSED
+            raise
+        except BaseException:
+            experiment.outcome = Outcome.ABORTED
+            raise
+        with allure.step("read back"):
+            experiment.enter_phase("read_back", "every write, from every database that can be reached")
+            aftermath.read_back(experiment)
+
+    @contextmanager
+    def traffic(self) -> Iterator[None]:
+        """Open traffic from every location until the block is left."""
+        experiment = self._running()
+        plan = self._plan()
+        places = [
+            LoadPlace(place.name, index, self._estate.enter(place))
+            for index, place in enumerate(self._estate.target.locations)
+        ]
+        with allure.step("traffic"), Load(self._estate.clock, experiment.folder, places, plan) as load:
+            self._load = load
+            load.start()
+            self._console.say("traffic", f"{sum(plan.rates.values()):g} arrivals/s from {len(places)} locations")
+            try:
+                yield
+            finally:
+                self._load = None
+
+    def steady(self, span: Duration) -> None:
+        """Calm first: no alarm rings and the objective holds for ``span``. Raises ``OutOfPatience`` otherwise."""
+        with allure.step(f"steady {span}"):
+            self._phase("steady", f"calm for {span}")
+            self._await("calm", self._not_calm, minutes(10))
+            self._phase("steady", f"measuring calm for {span}")
+            self._watch(span)
+            trouble = self._trouble()
+            if trouble:
+                raise OutOfPatience("a steady state; nothing was injected", trouble)
+
+    @contextmanager
+    def inject(self, fault: Fault) -> Iterator[Injection]:
+        """The fault bites, proven, until the block is left; then it is undone, proven."""
+        experiment = self._running()
+        guard.limit(self._estate.target, [fault])
+        self._foretell(fault)
+        if isinstance(fault, Lag):
+            experiment.header = replace(experiment.header, declared_lag=fault.delay)
+        if isinstance(fault, Lose):
+            self._session.spend()
+        carrier = carrier_of(fault, self._estate, f"{self._session.stamp}-{self._scenario.folder}")
+        injection = Injection(
+            fault, carrier, self._estate, experiment.journal, experiment.timeline, experiment.enter_phase
+        )
+        with allure.step(f"inject {title(fault)}"), injection:
+            self._phase("takeover", title(fault))
+            yield injection
+        self._phase("catch_up", f"{title(fault)} is undone")
+
+    def hold(self, span: Duration) -> None:
+        """Go on for ``span``: taking over is not enough, it must last."""
+        with allure.step(f"hold {span}"):
+            self._phase("hold", f"for {span}")
+            self._watch(span)
+
+    def wait_for(
+        self,
+        *,
+        serving: Region | None = None,
+        left: Region | None = None,
+        healthy: Region | None = None,
+        writer: Region | None = None,
+        alarm: str | None = None,
+        state: str = "ALARM",
+        recovered: bool = False,
+        patience: Duration = _PATIENCE,
+    ) -> None:
+        """Wait until what is asked for is so; raises ``OutOfPatience`` that quotes the last sight.
+
+        ``serving``: every client is led to that region and is served. ``left``: no client is led there, all are served.
+        ``healthy``: everybody is back at the nearest region. ``writer``: that region writes. ``alarm``: the alarm whose
+        name contains the word is in ``state`` and has said so to its queue. ``recovered``: all requests succeed again.
+        """
+        looks: list[tuple[str, Callable[[], str | None]]] = []
+        if serving:
+            looks.append((f"{serving} to serve", lambda: self._led_elsewhere({serving.name}) or self._failing()))
+        if left:
+            looks.append((f"clients to leave {left}", lambda: self._led_to(left.name) or self._failing()))
+        if healthy:
+            looks.append((f"{healthy} to serve its clients again", lambda: self._away() or self._failing()))
+        if writer:
+            looks.append((f"{writer} to write", lambda: self._written_elsewhere(writer.name) or self._failing()))
+        if alarm:
+            looks.append((f"alarm {alarm} to be {state}", lambda: self._alarm_is_not(alarm, state)))
+        if recovered:
+            looks.append(("all requests to succeed", self._failing))
+        for what, look in looks:
+            with allure.step(f"wait for {what}"):
+                self._running().enter_phase("takeover" if not healthy else "catch_up", f"waiting for {what}")
+                self._await(what, look, patience)
+
+    def _foretell(self, fault: Fault) -> None:
+        """Say, before anything is touched, when the live configuration cannot keep the objective."""
+        for row in self._outlook.rows:
+            if row.failure == failure_of(title(fault)) and row.ruling is Ruling.BROKEN:
+                best = row.path.never or f"{row.path.total()[0]} at best, {row.objective} are owed"
+                self._console.say("outlook", f"{row.kind} from {row.location}: {best}")
+
+    def _await(self, what: str, look: Callable[[], str | None], patience: Duration) -> None:
+        sight = "nothing yet"
+        for _ in self._estate.clock.every(_LOOK, patience):
+            self._check_load()
+            seen = look()
+            if seen is None:
+                return
+            sight = seen
+            self._console.glance(f"waiting for {what}: {sight}  {self._rates()}")
+        raise OutOfPatience(what, sight)
+
+    def _watch(self, span: Duration) -> None:
+        until = self._estate.clock.now() + span
+        while self._estate.clock.now() < until:
+            self._check_load()
+            self._console.glance(self._rates())
+            self._estate.clock.sleep(min(_LOOK, until - self._estate.clock.now()))
+
+    def _check_load(self) -> None:
+        if self._load is not None and self._load.dead():
+            raise Aborted(f"traffic from {', '.join(self._load.dead())} died.", "See load-*.log in the run's folder.")
+
+    def _glances(self) -> dict[str, Glance]:
+        return dict(self._load.glance(_RECENT)) if self._load is not None else {}
+
+    def _rates(self) -> str:
+        return "  ".join(
+            f"{name} {glance.arrivals_per_second:.1f}/s, {glance.bad_per_second:.1f} bad"
+            for name, glance in self._glances().items()
+        )
+
+    def _failing(self) -> str | None:
+        for name, glance in self._glances().items():
+            total = glance.arrivals_per_second
+            if total == 0 or glance.bad_per_second > (1 - self.objectives.success_ratio) * total:
+                return f"{name}: {glance.bad_per_second:.1f} of {total:.1f} requests/s fail"
+        return None
+
+    def _led_elsewhere(self, wanted: set[str]) -> str | None:
+        for place, region in self._sight().serving.items():
+            if region not in wanted:
+                return f"{place} is led to {region or 'nowhere'}"
+        return None
+
+    def _led_to(self, region: str) -> str | None:
+        led = [place for place, given in self._sight().serving.items() if given == region]
+        return f"{', '.join(led)} still led to {region}" if led else None
+
+    def _away(self) -> str | None:
+        for place, regions in self._nearest().items():
+            given = self._sight().serving.get(place)
+            if given != regions[0]:
+                return f"{place} is led to {given or 'nowhere'}, not {regions[0]}"
+        return None
+
+    def _written_elsewhere(self, region: str) -> str | None:
+        writer = self._sight().writer
+        return None if writer and writer.region == region else f"the writer is {writer and writer.identifier}"
+
+    def _alarm_is_not(self, word: str, state: str) -> str | None:
+        sight = self._sight()
+        for (region, name), alarm in sight.alarms.items():
+            if word in name and alarm.state == state:
+                if (region, name, state) in sight.notified:
+                    return None
+                return f"{name} in {region} is {state}, its notification has not arrived"
+        states = {f"{name} in {region}": seen.state for (region, name), seen in sight.alarms.items() if word in name}
+        return f"{states or 'no such alarm'}"
+
+    def _not_calm(self) -> str | None:
+        ringing = [
+            f"{name} in {region}" for (region, name), seen in self._sight().alarms.items() if seen.state == "ALARM"
+        ]
+        if ringing:
+            return f"alarm {', '.join(ringing)} rings"
+        return self._trouble() or self._away()
+
+    def _trouble(self) -> str | None:
+        return self._failing() if self._load is not None else None
+
+    def _sight(self) -> Any:
+        return self._running().observers.sight
+
+    def _phase(self, phase: str, text: str) -> None:
+        self._running().enter_phase(phase, text)
+
+    def _running(self) -> Experiment:
+        if self._experiment is None:
+            raise BadInput(self._scenario.path, "gameday", "verbs are only meant inside `with gameday.promising(…)`")
+        return self._experiment
+
+    def _nearest(self) -> dict[str, tuple[str, ...]]:
+        return self._nearest_regions
+
+    def _plan(self) -> LoadPlan:
+        shape = self._estate.target.load
+        return LoadPlan(
+            host=f"http://{self._estate.target.api.host}:{self._estate.target.api.port}",
+            rates={place.name: shape.rate_per_second for place in self._estate.target.locations},
+            mix=MIX,
+            deadline=seconds(shape.deadline_seconds),
+            connection_age=seconds(shape.connection_age_seconds),
+        )
+
+    def _header(self, promises: tuple[str, ...], undisturbed: tuple[Stream, ...]) -> Header:
+        shape, options = self._estate.target.load, self._session.options
+        places = tuple(place.name for place in self._estate.target.locations)
+        return Header(
+            scenario=self._scenario.path,
+            phase=self._scenario.phase,
+            title=self._scenario.title,
+            story=self._scenario.story,
+            design=self._scenario.phase,
+            design_version=options.version,
+            target=self._estate.target.target.name,
+            speed=self._estate.clock.speed,
+            anchor=self._estate.clock.anchor,
+            promises=promises,
+            objectives=self.objectives,
+            locations=places,
+            nearest=self._nearest(),
+            regions=tuple(region.name for region in self.regions),
+            operations=OPERATIONS,
+            writes=WRITES,
+            deadline=seconds(shape.deadline_seconds),
+            rate_per_second=dict.fromkeys(places, shape.rate_per_second),
+            mix=MIX,
+            client=ClientPolicy("honoured", seconds(shape.connection_age_seconds)),
+            feasibility=self._outlook.to_json(),
+            lag_alarm=self._lag_alarm,
+            undisturbed=undisturbed,
+        )

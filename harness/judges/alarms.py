@@ -1,0 +1,165 @@
+"""Does the replica-lag alarm ring when it must, for the right reason, and only then?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.clock import Duration, Instant
+from harness.judges import windows
+from harness.judges.windows import Window
+from harness.record import Record
+from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured, of
+from harness.verdicts import Number, Ruling, Verdict
+
+PROMISE = "lag_alarm"
+
+
+@dataclass(frozen=True)
+class Ringing:
+    """The alarm in one fault window, beside the lag that it watches. ``None``: that did not happen."""
+
+    window: Window
+    crossed: LagMeasured | None
+    """The first datapoint above the threshold while the fault stood."""
+    rang: AlarmChanged | None
+    notified: AlarmNotified | None
+    cleared: AlarmChanged | None
+    state_before: str | None
+    rang_in_steady: AlarmChanged | None
+
+    @property
+    def delay(self) -> Duration | None:
+        """From the lag crossing the threshold to ALARM; zero when the alarm saw it first."""
+        if self.rang is None or self.crossed is None:
+            return None
+        return max(Duration(0), self.rang.at - self.crossed.at)
+
+
+def lag_alarm(record: Record) -> Verdict:
+    """The alarm is silent before, rings in time for the right reason, tells its topic, and is quiet again after.
+
+    Definition, each part necessary: not in ALARM in the steady state; OK→ALARM within ``alarm_delay`` of the first lag
+    datapoint above ``lag_threshold``; its reason is a lag metric of the replica (or region) that lags; a notification
+    with ALARM arrives; ALARM→OK within ``alarm_clear`` of the undo. UNKNOWN when the lag never crossed the threshold
+    or when the run ended too early to say. Units: AWS seconds. Source: https://docs.aws.amazon.com/AmazonCloudWatch/
+    latest/monitoring/AlarmThatSendsEmail.html (alarm evaluation)
+    """
+    name = record.header.lag_alarm
+    if not name:
+        return Verdict(PROMISE, Ruling.UNKNOWN, "the header names no lag alarm")
+    found = [_ringing(record, window, name) for window in windows.windows(record)]
+    if not found:
+        return Verdict(PROMISE, Ruling.UNKNOWN, "no fault was injected: nothing could make it ring")
+    judged = [(*_judge(record, one, name), one) for one in found]
+    ruling, reason, one = max(judged, key=lambda item: item[0])
+    return Verdict(PROMISE, ruling, reason, _figures(record, one), {"alarm": _history(record, name)})
+
+
+def _ringing(record: Record, window: Window, name: str) -> Ringing:
+    threshold = record.header.objectives.lag_threshold.seconds
+    changes = [event for event in of(record.events, AlarmChanged) if event.alarm == name]
+    steady = windows.begin(record)
+    before = [event for event in changes if event.at < window.began]
+    late = window.healed + record.header.objectives.alarm_clear
+    rang = next((event for event in changes if window.began <= event.at <= late and event.new == "ALARM"), None)
+    lags = of(record.events, LagMeasured)
+    crossed = next((e for e in lags if window.began <= e.at <= window.healed and e.lag_seconds > threshold), None)
+    told = of(record.events, AlarmNotified)
+    notified = next((e for e in told if rang and e.alarm == name and e.new == "ALARM" and e.at >= rang.at), None)
+    cleared = None
+    if rang:
+        last_ring = [event for event in changes if event.new == "ALARM" and event.at <= late][-1]
+        cleared = next((event for event in changes if event.at > last_ring.at and event.new == "OK"), None)
+    in_steady = next((event for event in before if event.new == "ALARM" and event.at >= steady), None)
+    state = before[-1].new if before else (changes[0].old if changes else None)
+    return Ringing(window, crossed, rang, notified, cleared, state, in_steady)
+
+
+def _judge(record: Record, one: Ringing, name: str) -> tuple[Ruling, str]:
+    if one.rang_in_steady:
+        return Ruling.BROKEN, f"{name} rang in the steady state: {one.rang_in_steady.reason}"
+    if one.state_before == "ALARM":
+        return Ruling.BROKEN, f"{name} was in ALARM before anything lagged"
+    if one.crossed is None:
+        return Ruling.UNKNOWN, "the lag was never seen above its threshold: there was nothing to ring for"
+    if one.rang is None:
+        return _silent(record, one, one.crossed, name)
+    if one.rang.old != "OK":
+        return Ruling.UNKNOWN, f"{name} rang out of {one.rang.old}, not out of OK: it was not watching before"
+    wrong = _wrong_reason(record, one, one.rang)
+    if wrong:
+        return Ruling.BROKEN, f"{name} rang for another reason: {wrong}"
+    return _punctual(record, one, name)
+
+
+def _silent(record: Record, one: Ringing, crossed: LagMeasured, name: str) -> tuple[Ruling, str]:
+    limit = record.header.objectives.alarm_delay
+    watched = windows.end(record) - crossed.at
+    stood = one.window.healed - crossed.at
+    if one.state_before == "INSUFFICIENT_DATA":
+        return Ruling.BROKEN, f"{name} never rang: it has no data (INSUFFICIENT_DATA), so it watches nothing"
+    if min(stood, watched) <= limit:
+        return Ruling.UNKNOWN, f"{name} had not rung when the lag ended, {min(stood, watched)} after it was too high"
+    return Ruling.BROKEN, f"{name} did not ring in {stood} of lag above the threshold (allowed: {limit})"
+
+
+def _wrong_reason(record: Record, one: Ringing, rang: AlarmChanged) -> str:
+    if "lag" not in rang.metric.lower():
+        return f"{rang.metric} is no measure of lag"
+    threshold = record.header.objectives.lag_threshold.seconds
+    lags = of(record.events, LagMeasured)
+    behind = [e for e in lags if one.window.began <= e.at <= one.window.healed and e.lag_seconds > threshold]
+    names = {event.replica for event in behind} | {event.region for event in behind}
+    if not any(word and word in rang.dimensions for word in names) and rang.region not in {e.region for e in behind}:
+        return f"its metric is of {rang.dimensions or 'no resource'}, and {', '.join(sorted(names))} lagged"
+    return ""
+
+
+def _punctual(record: Record, one: Ringing, name: str) -> tuple[Ruling, str]:
+    objectives = record.header.objectives
+    delay = one.delay or Duration(0)
+    if delay > objectives.alarm_delay:
+        return Ruling.BROKEN, f"{name} rang {delay} after the lag was too high (allowed: {objectives.alarm_delay})"
+    if one.notified is None:
+        return Ruling.BROKEN, f"{name} rang, but no notification of it arrived"
+    cleared = one.cleared
+    patience = windows.end(record) - one.window.ended
+    if cleared is None and patience <= objectives.alarm_clear:
+        return Ruling.UNKNOWN, f"{name} was still in ALARM when the record ended, {patience} after the undo"
+    if cleared is None or cleared.at - one.window.ended > objectives.alarm_clear:
+        late = "never" if cleared is None else f"{cleared.at - one.window.ended} after the undo"
+        return Ruling.BROKEN, f"{name} was OK again {late} (allowed: {objectives.alarm_clear})"
+    reason = f"{name} rang {delay} after the lag was too high (allowed: {objectives.alarm_delay})"
+    return Ruling.KEPT, f"{reason}, told its topic and is OK again"
+
+
+def _figures(record: Record, one: Ringing) -> dict[str, Number]:
+    def since(at: Instant | None, origin: Instant | None) -> float | None:
+        return None if at is None or origin is None else windows.span_seconds(origin, at)
+
+    rang_at = one.rang.at if one.rang else None
+    lags = [event.lag_seconds for event in of(record.events, LagMeasured) if event.at >= one.window.began]
+    return {
+        "alarm": record.header.lag_alarm,
+        "alarm_delay_seconds": None if one.delay is None else round(one.delay.seconds, 3),
+        "alarm_after_fault_seconds": since(rang_at, one.window.began),
+        "notified_after_alarm_seconds": since(one.notified.at if one.notified else None, rang_at),
+        "clear_after_undo_seconds": since(one.cleared.at if one.cleared else None, one.window.ended),
+        "lag_crossed_after_fault_seconds": since(one.crossed.at if one.crossed else None, one.window.began),
+        "max_lag_seconds": max(lags, default=None),
+        "threshold_seconds": record.header.objectives.lag_threshold.seconds,
+        "allowed_delay_seconds": record.header.objectives.alarm_delay.seconds,
+    }
+
+
+def _history(record: Record, name: str) -> list[dict[str, Number]]:
+    rows: list[dict[str, Number]] = []
+    for event in record.events:
+        if isinstance(event, AlarmChanged) and event.alarm == name:
+            rows.append({
+                "at": str(event.at), "old": event.old, "new": event.new, "metric": event.metric,
+                "dimensions": event.dimensions, "reason": event.reason,
+            })  # fmt: skip
+        if isinstance(event, AlarmNotified) and event.alarm == name:
+            rows.append({"at": str(event.at), "old": None, "new": event.new, "reason": "notification arrived"})
+    return rows

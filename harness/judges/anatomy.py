@@ -1,0 +1,201 @@
+"""Where the recovery time went: detection, decision, promotion, DNS, reconnect, each from its own observer.
+
+Two paths lead back. When clients must be sent elsewhere, detection ends with the first other DNS answer for their
+location, DNS with their first arrival at another region, and what is left is reconnecting. When the writer must move,
+detection ends with the first alarm, health change or database event, the decision with its own event, the promotion
+with AWS's event or the first accepted write, and what is left is DNS and reconnecting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from harness.clock import Duration, Instant, seconds
+from harness.judges import addresses, windows
+from harness.judges.feasibility import failure_of
+from harness.judges.outage import Recovery, recoveries, worst
+from harness.judges.streams import between, good
+from harness.judges.windows import Window
+from harness.judges.writers import moved
+from harness.record import Record
+from harness.timeline import AlarmChanged, DatabaseEvent, Decided, DnsAnswered, Event, HealthChanged, WriterSeen, of
+from harness.verdicts import Number
+
+STAGES = ("detection", "decision", "promotion", "dns", "reconnect")
+_NOT_SEEN = "not seen by any observer"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of a recovery. ``known`` is false where no observer saw its end: its time is then in the next part."""
+
+    name: str
+    began: Instant
+    ended: Instant
+    observer: str
+    budget: Duration | None = None
+    known: bool = True
+
+    @property
+    def duration(self) -> Duration:
+        """How long it took."""
+        return self.ended - self.began
+
+    def row(self) -> dict[str, Number]:
+        """The stage as a row of evidence."""
+        return {
+            "stage": self.name,
+            "began": str(self.began),
+            "ended": str(self.ended),
+            "seconds": round(self.duration.seconds, 3),
+            "budget_seconds": None if self.budget is None else self.budget.seconds,
+            "observer": self.observer,
+            "known": self.known,
+        }
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """The end of a stage as an observer saw it."""
+
+    name: str
+    at: Instant | None
+    observer: str
+
+
+def anatomy(record: Record) -> list[Stage]:
+    """The stages of the worst recovery of a run; empty when there was none to take apart."""
+    found = recoveries(record)
+    return stages_of(record, worst(found)) if found else []
+
+
+def stages_of(record: Record, one: Recovery) -> list[Stage]:
+    """The stages from the fault to the recovery, end to end; their sum is the recovery time.
+
+    An event out of order or after the recovery is not the end of a stage: that stage is marked as not known.
+    Empty when the stream was not disturbed or never came back.
+    """
+    if one.turn is None or not one.down.nanoseconds:
+        return []
+    window, location, operation, recovered = one.window, one.stream.location, one.stream.operation, one.turn.at
+    moves_writer = operation in record.header.writes and _writer_moved(record, window)
+    marks = (_writer_marks if moves_writer else _front_marks)(record, window, location, recovered)
+    return _cut(window.began, [*marks, _Mark("reconnect", recovered, "first good arrival that lasted")],
+                _budgets(record, window, location, operation))  # fmt: skip
+
+
+def sentence(stages: Sequence[Stage]) -> str:
+    """Which stage used up most of the time, in words."""
+    whole = stages[-1].ended - stages[0].began
+    longest = max(stages, key=lambda stage: stage.duration)
+    over = "" if longest.budget is None else f" (budget {longest.budget})"
+    unseen = [stage.name for stage in stages if not stage.known]
+    doubt = f"; the end of {', '.join(unseen)} was seen by no observer" if unseen else ""
+    return f"{longest.name} took most of it: {longest.duration}{over} of {whole}{doubt}"
+
+
+def _cut(began: Instant, marks: Sequence[_Mark], budgets: dict[str, Duration]) -> list[Stage]:
+    recovered = marks[-1].at
+    stages = []
+    for mark in marks:
+        seen = mark.at is not None and recovered is not None and began <= mark.at <= recovered
+        ended = mark.at if seen and mark.at is not None else began
+        observer = mark.observer if seen else _NOT_SEEN
+        stages.append(Stage(mark.name, began, ended, observer, budgets.get(mark.name), known=seen))
+        began = ended
+    return stages
+
+
+def _front_marks(record: Record, window: Window, location: str, recovered: Instant) -> list[_Mark]:
+    answers = [event for event in of(record.events, DnsAnswered) if event.location == location]
+    changes = (new for old, new in pairwise(answers) if set(new.addresses) != set(old.addresses))
+    change = next((event for event in changes if window.began < event.at <= recovered), None)
+    detected = change.at if change else None
+    arrived = _first_elsewhere(record, window, location, recovered)
+    observer = "authoritative DNS answer" if change else _NOT_SEEN
+    return [
+        _Mark("detection", detected, observer),
+        _Mark("decision", detected, "none needed: Route 53 decides"),
+        _Mark("promotion", detected, "none needed"),
+        _Mark("dns", arrived, "first arrival at another region's address"),
+    ]
+
+
+def _first_elsewhere(record: Record, window: Window, location: str, recovered: Instant) -> Instant | None:
+    """The first arrival of this location that was sent to a region that is not dark."""
+    dark = windows.dark_regions(window.fault) or frozenset(window.fault.regions)
+    rows = between(record.traffic, window.began, recovered + seconds(0.001))
+    rows = rows[rows["location"] == record.header.locations.index(location)]
+    served = addresses.regions_of(record, rows)
+    codes = [code for code, region in enumerate(record.header.regions) if region not in dark]
+    hits = np.flatnonzero(np.isin(served, codes))
+    return Instant(int(rows["intended"][hits[0]])) if len(hits) else None
+
+
+def _writer_marks(record: Record, window: Window, location: str, recovered: Instant) -> list[_Mark]:
+    span = [event for event in record.events if window.began < event.at <= recovered]
+    decided = next(of(span, Decided), None)
+    sign = _first(event for event in span if _is_sign(event))
+    detected = sign.at if sign else None
+    decision = decided.at if decided else detected
+    after = decision if decision is not None else window.began
+    done = _first(e for e in of(span, DatabaseEvent) if "complet" in e.message.lower() and e.at >= after)
+    described = _first(event for event in of(span, WriterSeen) if event.at >= after)
+    accepted = _first_write(record, after, recovered, window)
+    promoted = min((at for at in (done.at if done else None, accepted) if at is not None), default=None)
+    observer = "AWS's event" if done and promoted == done.at else "first accepted write"
+    if promoted is None and described is not None:
+        promoted, observer = described.at, "AWS's describe"
+    arrived = _first_elsewhere(record, window, location, recovered) if windows.dark_regions(window.fault) else None
+    return [
+        _Mark("detection", detected, f"{type(sign).__name__}" if sign else _NOT_SEEN),
+        _Mark("decision", decision, f"decided by {decided.by}" if decided else "none recorded: AWS's own"),
+        _Mark("promotion", promoted, observer),
+        _Mark("dns", max(promoted, arrived) if promoted and arrived else promoted, "API's DNS; the rest reconnects"),
+    ]
+
+
+def _is_sign(event: Event) -> bool:
+    """Whether the platform, by this event, knew that something is wrong."""
+    if isinstance(event, AlarmChanged):
+        return event.new == "ALARM"
+    if isinstance(event, HealthChanged):
+        return not event.healthy
+    return isinstance(event, DatabaseEvent | Decided)
+
+
+def _first(events: Iterable[Event]) -> Event | None:
+    return next(iter(events), None)
+
+
+def _first_write(record: Record, after: Instant, recovered: Instant, window: Window) -> Instant | None:
+    """When the first write was accepted after the outage of writes began, anywhere."""
+    codes = [code for code, name in enumerate(record.header.operations) if name in record.header.writes]
+    rows = between(record.traffic, window.began, recovered + seconds(0.001))
+    rows = rows[np.isin(rows["operation"], codes)]
+    flags = good(record, rows)
+    bad = rows["done"][~flags]
+    if not len(bad):
+        return None
+    since = max(after.nanoseconds, int(rows["intended"][~flags][0]))
+    accepted = rows["done"][flags & (rows["sent"] >= since)]
+    return Instant(min(int(accepted.min()), recovered.nanoseconds)) if len(accepted) else None
+
+
+def _writer_moved(record: Record, window: Window) -> bool:
+    decided = any(window.began <= event.at <= window.ended for event in of(record.events, Decided))
+    return "writer" in window.fault.fault or decided or moved(record, window)
+
+
+def _budgets(record: Record, window: Window, location: str, operation: str) -> dict[str, Duration]:
+    kind = "writes" if operation in record.header.writes else "reads"
+    failure = failure_of(window.fault.fault)
+    for row in record.header.feasibility.get("rows", ()):
+        if (row.get("location"), row.get("kind"), row.get("failure")) == (location, kind, failure):
+            worsts = {stage["name"]: stage.get("worst_seconds") for stage in row.get("stages", ())}
+            return {name: seconds(worst) for name, worst in worsts.items() if worst is not None}
+    return {}

@@ -1,0 +1,134 @@
+"""The outage of each stream in each fault window: how long, how sure, and against which objective."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.clock import ZERO, Duration, Instant
+from harness.judges import windows
+from harness.judges.streams import Stream, Turn, longest_gap, outages, percentiles, streams, turn
+from harness.judges.windows import HOLD, HOLD_ARRIVALS, Window
+from harness.record import Record
+from harness.verdicts import Number, Ruling
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """One stream in one fault window.
+
+    ``time`` counts from the call that began the fault, so it is the longest that the outage can have been; the
+    truth may be shorter by up to ``error``: the gap between the last bad and the first good arrival, and the time
+    that the fault took to bite. Both are ``None`` when the stream never came back; zero when it was not disturbed.
+    """
+
+    window: Window
+    stream: Stream
+    turn: Turn | None
+    time: Duration | None
+    error: Duration | None
+    objective: Duration
+    held: bool
+    """The recovery was seen for long enough before the fault was undone."""
+
+    @property
+    def ruling(self) -> Ruling:
+        """KEPT or BROKEN only when the whole error bar lies on one side of the objective."""
+        if self.time is None or self.error is None:
+            return Ruling.BROKEN if self.down > self.objective else Ruling.UNKNOWN
+        if self.time - self.error > self.objective:
+            return Ruling.BROKEN
+        return Ruling.KEPT if self.time <= self.objective and self.held else Ruling.UNKNOWN
+
+    @property
+    def down(self) -> Duration:
+        """How long the stream was down within the window, at most."""
+        return self.window.span if self.time is None else self.time
+
+    @property
+    def where(self) -> str:
+        """The stream in words."""
+        return f"{self.stream.operation} from {self.stream.location}"
+
+    def sentence(self) -> str:
+        """What happened to this stream, in one sentence."""
+        if self.time is None or self.error is None:
+            ended = {"undone": "the fault was undone", "another fault": "the next fault struck"}
+            until = ended.get(self.window.ended_by, "the record ended")
+            late = "" if self.ruling is Ruling.BROKEN else f", too soon to judge an objective of {self.objective}"
+            return f"{self.where} was still down after {self.down} when {until}{late}"
+        bar = f"{self.time} (up to {self.error} less)"
+        if self.ruling is Ruling.BROKEN:
+            return f"{self.where} was back after {bar}, later than {self.objective}"
+        if self.ruling is Ruling.KEPT:
+            return f"{self.where} was back after {bar}, within {self.objective}"
+        if not self.held:
+            return f"{self.where} was back after {bar}, but for too short a time before the fault was undone"
+        return f"{self.where} was back after {bar}: the error bar straddles {self.objective}"
+
+    def row(self) -> dict[str, Number]:
+        """The stream as a row of evidence."""
+        rows = self.stream.rows
+        p50, p95, p99 = percentiles(rows)
+        gap = longest_gap(self.stream.times, self.stream.good, self.window.began, self.window.ended)
+        return {
+            "fault": self.window.fault.fault,
+            "location": self.stream.location,
+            "operation": self.stream.operation,
+            "ruling": self.ruling.name,
+            "rto_seconds": None if self.time is None else round(self.time.seconds, 3),
+            "rto_error_seconds": None if self.error is None else round(self.error.seconds, 3),
+            "objective_seconds": self.objective.seconds,
+            "recovered_at": str(self.turn.at) if self.turn else None,
+            "arrivals": len(rows),
+            "bad": int((~self.stream.good).sum()),
+            "outages": outages(self.stream.good),
+            "longest_gap_seconds": round(gap.seconds, 3),
+            "success_ratio": round(self.stream.ratio(), 6),
+            "p50_ms": p50,
+            "p95_ms": p95,
+            "p99_ms": p99,
+        }
+
+
+def recoveries(record: Record) -> list[Recovery]:
+    """Every stream in every fault window; streams without an arrival there are left out."""
+    return [one for window in windows.windows(record) for one in _in_window(record, window)]
+
+
+def _in_window(record: Record, window: Window) -> list[Recovery]:
+    objective = record.header.objectives.success_ratio
+    seen = [stream for stream in streams(record, window.began, window.ended) if len(stream.good)]
+    found = [(stream, turn(stream.times, stream.good, objective)) for stream in seen]
+    disturbed = [stream for stream, one in found if one is None or one.index]
+    bites = _bites(window, disturbed)
+    return [_recovery(record, window, stream, one, bites) for stream, one in found]
+
+
+def _bites(window: Window, disturbed: Sequence[Stream]) -> Instant:
+    """The latest instant at which the fault can have taken effect: it was proven, or an arrival met it."""
+    proofs = [Instant(int(stream.times[~stream.good][0])) for stream in disturbed if not stream.good.all()]
+    if window.fault.bites_at:
+        proofs.append(Instant(window.fault.bites_at))
+    return max(window.began, min(proofs, default=window.began))
+
+
+def _recovery(record: Record, window: Window, stream: Stream, one: Turn | None, bites: Instant) -> Recovery:
+    objectives = record.header.objectives
+    writes = stream.operation in record.header.writes
+    objective = objectives.write_recovery_time if writes else objectives.recovery_time
+    if one is None:
+        return Recovery(window, stream, None, None, None, objective, held=False)
+    span = Instant(int(stream.times[-1])) - one.at
+    held = len(stream.good) - one.index >= HOLD_ARRIVALS and span >= HOLD
+    if one.index == 0:
+        return Recovery(window, stream, one, ZERO, ZERO, objective, held)
+    time = one.at - window.began
+    last_bad = one.last_bad if one.last_bad is not None else one.at
+    shortest = max(ZERO, last_bad - bites)
+    return Recovery(window, stream, one, time, time - shortest, objective, held)
+
+
+def worst(found: Sequence[Recovery]) -> Recovery:
+    """The worst of several: by ruling, then by how long it was down."""
+    return max(found, key=lambda one: (one.ruling, one.time is None, one.down - one.objective))

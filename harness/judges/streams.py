@@ -1,0 +1,148 @@
+"""The arithmetic of good and bad arrivals, vectorised: when did it work again, and for how long did it not?
+
+A *stream* is one operation from one location, by intended time. An arrival is good when the client called it good
+(right status and right body) and the answer came within the deadline, counted from the intended time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.clock import Duration, Instant
+from harness.record import Record, Traffic
+from harness.requests import Outcome
+
+Flags = npt.NDArray[np.bool_]
+Times = npt.NDArray[np.int64]
+
+BLIP_SECONDS = 0.5
+BLIP_ARRIVALS = 2
+"""So many bad arrivals beyond the ratio are noise, or as many as arrive in half a second where that is more."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """The arrivals of one operation from one location within a span."""
+
+    location: str
+    operation: str
+    rows: Traffic
+    good: Flags
+
+    @property
+    def times(self) -> Times:
+        """The intended times, AWS ns, ascending."""
+        times: Times = self.rows["intended"]
+        return times
+
+    def ratio(self) -> float:
+        """The share of good arrivals; 1 when there were none."""
+        return float(self.good.mean()) if len(self.good) else 1.0
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The arrival from which a stream works for good, and the last bad one before it (``None``: none was)."""
+
+    index: int
+    at: Instant
+    last_bad: Instant | None
+
+
+def good(record: Record, rows: Traffic) -> Flags:
+    """Which arrivals are good."""
+    in_time = rows["done"] - rows["intended"] <= record.header.deadline.nanoseconds
+    flags: Flags = (rows["outcome"] == Outcome.GOOD) & in_time
+    return flags
+
+
+def between(rows: Traffic, began: Instant, ended: Instant) -> Traffic:
+    """The arrivals whose intended time lies in [began, ended)."""
+    low, high = np.searchsorted(rows["intended"], [began.nanoseconds, ended.nanoseconds])
+    part: Traffic = rows[low:high]
+    return part
+
+
+def streams(record: Record, began: Instant, ended: Instant) -> Iterator[Stream]:
+    """Every stream of the header's locations and mix within a span, empty ones too.
+
+    An arrival still unanswered at the end of the span is left out: a good answer then may be the healing's doing and
+    a bad one the undo's, and neither says anything of the failover.
+    """
+    rows = between(record.traffic, began, ended)
+    rows = rows[rows["done"] < ended.nanoseconds]
+    key = rows["location"].astype(np.int64) * 256 + rows["operation"]
+    flags = good(record, rows)
+    for location_code, location in enumerate(record.header.locations):
+        for operation_code, operation in enumerate(record.header.operations):
+            if record.header.mix and not record.header.mix.get(operation):
+                continue
+            mask = key == location_code * 256 + operation_code
+            yield Stream(location, operation, rows[mask], flags[mask])
+
+
+def tolerance(times: Times) -> float:
+    """How many bad arrivals beyond the ratio count as noise."""
+    if len(times) < 2:
+        return BLIP_ARRIVALS
+    rate = (len(times) - 1) / max(1e-9, (int(times[-1]) - int(times[0])) / 1e9)
+    return max(BLIP_ARRIVALS, BLIP_SECONDS * rate)
+
+
+def excess(flags: Flags, objective: float) -> npt.NDArray[np.float64]:
+    """For each arrival, the worst excess of bad ones over any stretch that begins there or later.
+
+    A stretch of n arrivals may hold (1 − objective) × n bad ones; what is beyond is its excess. Without this a long
+    calm would dilute any outage below the objective.
+    """
+    steps = np.where(flags, 0.0, 1.0) - (1.0 - objective)
+    total = np.cumsum(steps)
+    highest_later = np.maximum.accumulate(total[::-1])[::-1]
+    from_here = highest_later - (total - steps)
+    worst: npt.NDArray[np.float64] = np.maximum.accumulate(from_here[::-1])[::-1]
+    return worst
+
+
+def turn(times: Times, flags: Flags, objective: float) -> Turn | None:
+    """The first good arrival from which the success ratio, counted forward to the end, stays at the objective.
+
+    *Stays*: the ratio of everything from there on is at least the objective, and no stretch in it is dense enough with
+    bad arrivals to be an outage of its own (:func:`excess`). ``None``: there is no such arrival.
+    """
+    if not len(flags):
+        return None
+    count = np.arange(len(flags), 0, -1)
+    forward = np.cumsum(flags[::-1])[::-1] / count
+    holds = flags & (forward >= objective) & (excess(flags, objective) <= tolerance(times) + 1e-9)
+    if not holds.any():
+        return None
+    index = int(np.argmax(holds))
+    bad_before = np.flatnonzero(~flags[:index])
+    last_bad = Instant(int(times[bad_before[-1]])) if len(bad_before) else None
+    return Turn(index, Instant(int(times[index])), last_bad)
+
+
+def outages(flags: Flags) -> int:
+    """How often good turned to bad; a stream that begins bad counts that too."""
+    if not len(flags):
+        return 0
+    return int(np.count_nonzero(flags[:-1] & ~flags[1:])) + int(not flags[0])
+
+
+def longest_gap(times: Times, flags: Flags, began: Instant, ended: Instant) -> Duration:
+    """The longest span of [began, ended) without a good arrival."""
+    edges = np.concatenate(([began.nanoseconds], times[flags], [ended.nanoseconds]))
+    return Duration(int(np.diff(edges).max(initial=0)))
+
+
+def percentiles(rows: Traffic) -> tuple[float, float, float]:
+    """p50, p95 and p99 in milliseconds from the intended time, of everything that ended, failures too."""
+    if not len(rows):
+        return (0.0, 0.0, 0.0)
+    latency = (rows["done"] - rows["intended"]) / 1e6
+    p50, p95, p99 = np.percentile(latency, [50, 95, 99])
+    return round(float(p50), 3), round(float(p95), 3), round(float(p99), 3)

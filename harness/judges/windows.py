@@ -1,0 +1,115 @@
+"""The spans of a run that judges speak of: steady state, each fault's window, and what came after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.clock import Duration, Instant, seconds
+from harness.record import Record
+from harness.timeline import FaultInjected, FaultUndone, PhaseBegan, of
+
+_FIDELITY = ("faithful", "twin-only", "partial")
+
+
+@dataclass(frozen=True)
+class Window:
+    """One fault: from the call that began it to the call that began its undo.
+
+    When another fault struck before the undo, the window ends there (``ended_by`` says so): what is seen later is
+    not this fault's doing alone. When nothing undid it (a killed run), it ends with the record.
+    """
+
+    fault: FaultInjected
+    began: Instant
+    ended: Instant
+    ended_by: str
+    healed: Instant
+    """When the fault no longer bit, as proven; the end of the window when that was never proven."""
+
+    @property
+    def span(self) -> Duration:
+        """How long the fault stood."""
+        return self.ended - self.began
+
+
+def windows(record: Record) -> list[Window]:
+    """The fault windows of a run, in the order of the injections."""
+    faults = list(of(record.events, FaultInjected))
+    undos = list(of(record.events, FaultUndone))
+    found = []
+    for number, fault in enumerate(faults):
+        undo = next((one for one in undos if one.fault == fault.fault and one.at >= fault.at), None)
+        ended, by = (undo.at, "undone") if undo else (end(record), "never undone")
+        if number + 1 < len(faults) and faults[number + 1].at < ended:
+            ended, by = faults[number + 1].at, "another fault"
+        if undo:
+            undos.remove(undo)
+        healed = Instant(undo.healed_at) if undo and undo.healed_at else ended
+        found.append(Window(fault, fault.at, ended, by, max(healed, ended)))
+    return found
+
+
+def phase(record: Record, name: str) -> Instant | None:
+    """When a phase began; ``None`` when the run never came to it."""
+    return next((event.at for event in of(record.events, PhaseBegan) if event.phase == name), None)
+
+
+def begin(record: Record) -> Instant:
+    """When the steady state began; the first arrival when no phase says so."""
+    steady = phase(record, "steady")
+    if steady is not None:
+        return steady
+    if len(record.traffic):
+        return Instant(int(record.traffic["intended"][0]))
+    return record.events[0].at if record.events else Instant(record.header.anchor.epoch_nanoseconds)
+
+
+def end(record: Record) -> Instant:
+    """When the record ends: its last arrival or its last event, whichever is later."""
+    last = record.events[-1].at if record.events else Instant(record.header.anchor.epoch_nanoseconds)
+    return max(last, traffic_end(record))
+
+
+def traffic_end(record: Record) -> Instant:
+    """Just after the last arrival of all locations; the beginning of time when there was none."""
+    return Instant(int(record.traffic["intended"][-1]) + 1) if len(record.traffic) else Instant(0)
+
+
+def calm(record: Record) -> tuple[Instant, Instant]:
+    """The steady state: from its beginning to the first fault, or to the end of traffic when there was no fault."""
+    first = next((fault.at for fault in of(record.events, FaultInjected)), None)
+    return begin(record), first if first is not None else traffic_end(record)
+
+
+def aftermath(record: Record) -> tuple[Instant, Instant] | None:
+    """From the last undo to the end of traffic; ``None`` without an undo."""
+    undone = [undo.at for undo in of(record.events, FaultUndone)]
+    return (max(undone), traffic_end(record)) if undone else None
+
+
+def dark_regions(fault: FaultInjected) -> frozenset[str]:
+    """The regions to which no client can be sent while this fault stands; empty for faults behind the front door."""
+    kind, _, target = fault.fault.partition(" ")
+    whole = target in fault.regions and kind in ("Blackhole", "Lose")
+    front = kind == "Blackhole" and target.startswith("load balancer of ")
+    gateway = kind == "Stop" and target.startswith("api-gateway of ")
+    if front or gateway:
+        return frozenset({target.rpartition(" of ")[2]})
+    return frozenset({target}) if whole else frozenset()
+
+
+def fidelity(record: Record) -> str:
+    """The least faithful label among the faults of the run."""
+    labels = [fault.fidelity for fault in of(record.events, FaultInjected)]
+    known = [label for label in labels if label in _FIDELITY]
+    return max(known, key=_FIDELITY.index, default="faithful")
+
+
+def span_seconds(began: Instant, ended: Instant) -> float:
+    """A span in seconds, for figures."""
+    return round((ended - began).seconds, 6)
+
+
+HOLD = seconds(5)
+"""A recovery must be seen to last this long, and :data:`HOLD_ARRIVALS` arrivals, before it is believed."""
+HOLD_ARRIVALS = 3

@@ -1,0 +1,165 @@
+"""The pytest side: options, the ``gameday`` fixture, what a verdict does to a test, and the reports at the end.
+
+``pytest scenarios/…`` works by itself; ``gameday run`` is the same with another face. Only KEPT passes: a broken
+promise fails the test, and so does one of which nothing can be said.
+"""
+
+from __future__ import annotations
+
+import inspect
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from harness import record
+from harness.errors import Aborted, BadInput
+from harness.experiment import Experiment
+from harness.gameday import GameDay, Scenario
+from harness.judges import bench
+from harness.reporting import telling
+from harness.reporting.finished import Finished
+from harness.session import HOME, Options, Session
+from harness.twin.designs.model import Version
+from harness.verdicts import Ruling, Verdict, worst
+
+SCENARIOS = HOME / "scenarios"
+FINISHED = pytest.StashKey[list[Finished]]()
+
+
+class BrokenPromise(AssertionError):
+    """The record proves that a promise was not kept."""
+
+
+class Inconclusive(Exception):
+    """The record proves nothing; ``broken`` in Allure's words, and never a pass."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The harness's own options."""
+    group = parser.getgroup("gameday")
+    group.addoption("--gameday-target", default="twin", help="a target by name (targets/NAME.toml) or file")
+    group.addoption("--gameday-speed", default=10.0, type=float, help="how much faster than AWS the twin runs")
+    group.addoption("--as-written", action="store_true", help="the strategy's own design instead of the hardened one")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Scenario files carry no ``test_`` prefix: their folder is a table of contents."""
+    config.stash[FINISHED] = []
+    config.addinivalue_line("markers", "gate: part of the pre-promotion gate")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """Collect every module below ``scenarios/``."""
+    if file_path.suffix == ".py" and SCENARIOS in file_path.parents and not file_path.name.startswith("_"):
+        return pytest.Module.from_parent(parent, path=file_path)
+    return None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A scenario that asks for ``region_index`` runs once for each of three regions."""
+    if "region_index" in metafunc.fixturenames:
+        metafunc.parametrize("region_index", range(3), ids=["first", "second", "third"])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Phase after phase, so that each twin is started once; what destroys the topology comes last in its phase."""
+
+    def order(item: pytest.Item) -> tuple[str, bool]:
+        return item.path.parent.name, "lost" in item.path.stem
+
+    if all(SCENARIOS in item.path.parents for item in items):
+        phases = {"read_replicas": "1", "active_passive": "2", "active_active": "3"}
+        items.sort(key=lambda item: (phases.get(order(item)[0], order(item)[0]), order(item)[1]))
+
+
+@pytest.fixture(scope="session")
+def game_session(request: pytest.FixtureRequest) -> Iterator[Session]:
+    """The session of game days, made when the first scenario needs it."""
+    config = request.config
+    version: Version = "as_written" if config.getoption("--as-written") else "hardened"
+    options = Options(
+        target_file(str(config.getoption("--gameday-target"))), config.getoption("--gameday-speed"), version
+    )
+    with _signals(), Session(options) as session:
+        yield session
+
+
+@pytest.fixture
+def gameday(request: pytest.FixtureRequest, game_session: Session) -> GameDay:
+    """The verbs of one scenario."""
+    node = request.node
+    scenario = Scenario(
+        node.path.parent.name,
+        node.path.stem,
+        inspect.getdoc(node.module) or node.path.stem,
+        node.callspec.id if hasattr(node, "callspec") else "",
+    )
+    told: list[Finished] = request.config.stash[FINISHED]
+
+    def end(experiment: Experiment) -> None:
+        told.append(_judge_and_tell(experiment))
+
+    telling.label(scenario.phase, scenario.name, scenario.title, scenario.story, game_session.options.version)
+    return GameDay(game_session, scenario, end)
+
+
+def _judge_and_tell(experiment: Experiment) -> Finished:
+    found = record.load(experiment.folder)
+    verdicts = bench.judge(found)
+    telling.save(experiment.folder, found, verdicts)
+    telling.attach(experiment.folder, found, verdicts)
+    for verdict in verdicts:
+        experiment.console.say(verdict.ruling.name, f"{verdict.promise}: {verdict.reason}")
+    return Finished(experiment.folder, experiment.outcome, tuple(verdicts))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    """Let the verdicts decide, once the scenario's blocks are left."""
+    told = pyfuncitem.config.stash[FINISHED]
+    before = len(told)
+    outcome = yield
+    if SCENARIOS not in pyfuncitem.path.parents:
+        return
+    if outcome.excinfo is None:  # type: ignore[attr-defined]
+        _decide(told[before:])
+
+
+def _decide(told: list[Finished]) -> None:
+    verdicts = [verdict for one in told for verdict in one.verdicts]
+    ruling = worst(verdict.ruling for verdict in verdicts)
+    if ruling is Ruling.BROKEN:
+        raise BrokenPromise(_reasons(verdicts, Ruling.BROKEN))
+    if ruling is Ruling.UNKNOWN:
+        raise Inconclusive(_reasons(verdicts, Ruling.UNKNOWN) or "nothing was judged")
+
+
+def _reasons(verdicts: list[Verdict], ruling: Ruling) -> str:
+    return "; ".join(f"{verdict.promise}: {verdict.reason}" for verdict in verdicts if verdict.ruling is ruling)
+
+
+def target_file(name: str) -> Path:
+    """The file of a target by its name, or a path to one. Raises ``BadInput``."""
+    path = Path(name) if name.endswith(".toml") else HOME / "targets" / f"{name}.toml"
+    if not path.exists():
+        known = ", ".join(sorted(found.stem for found in (HOME / "targets").glob("*.toml")))
+        raise BadInput("--target", name, "no such target", f"One of {known}, or a path to a .toml file.")
+    return path
+
+
+class _signals:  # noqa: N801 - a context manager in the manner of contextlib
+    """TERM and HUP end the experiment as Ctrl-C does: by an exception, so that every block is left and undone."""
+
+    def __enter__(self) -> None:
+        self._before = {number: signal.signal(number, self._abort) for number in (signal.SIGTERM, signal.SIGHUP)}
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _abort(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        raise Aborted(f"signal {signal.Signals(number).name} ended the experiment.")

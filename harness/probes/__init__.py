@@ -1,0 +1,1 @@
+"""Observers: read-only, they write what they see to the timeline."""

@@ -1,0 +1,152 @@
+"""Who watches while the experiment runs: DNS per location, and what AWS says of itself.
+
+Read-only. Every change goes to the timeline as it is seen; alarm changes carry AWS's own timestamps, fetched from the
+history when a state is seen to have changed. Route 53's health-check status is asked for at most once in ten seconds:
+its API allows five requests a second an account.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from harness.clock import Duration, Instant, seconds
+from harness.cloud import discovery, observation
+from harness.cloud.estate import Estate
+from harness.cloud.observation import AlarmSeen
+from harness.errors import CloudFault
+from harness.probes import names
+from harness.timeline import AddressesSeen, AlarmChanged, DatabaseEvent, Decided, DnsAnswered, Timeline, WriterSeen
+
+_LOG = logging.getLogger("gameday.observers")
+_DNS_PERIOD = seconds(1)
+_AWS_PERIOD = seconds(3)
+
+
+@dataclass
+class Sight:
+    """The last that was seen of everything; read by whoever waits for something."""
+
+    serving: dict[str, str] = field(default_factory=dict)
+    """Region that DNS gives each location."""
+    writer: discovery.InstanceSeen | None = None
+    alarms: dict[tuple[str, str], AlarmSeen] = field(default_factory=dict)
+    """By region and name."""
+    notified: set[tuple[str, str, str]] = field(default_factory=set)
+    """Region, alarm and new state of each notification."""
+
+
+class Observers:
+    """A context: threads that look until it is left. ``sight`` is the present."""
+
+    def __init__(self, estate: Estate, timeline: Timeline) -> None:
+        self.sight = Sight()
+        self._estate = estate
+        self._timeline = timeline
+        self._began = estate.clock.now()
+        self._stop = threading.Event()
+        self._addresses: dict[str, tuple[str, ...]] = {}
+        self._seen_events: set[DatabaseEvent] = set()
+        self._seen_changes: set[tuple[str, str, Instant]] = set()
+        self._threads = [
+            threading.Thread(target=self._repeat, args=(look, period), daemon=True)
+            for look, period in ((self._look_at_names, _DNS_PERIOD), (self._look_at_aws, _AWS_PERIOD))
+        ]
+
+    def __enter__(self) -> Observers:
+        self._map_addresses()
+        self._look_at_names()
+        self._look_at_aws()
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=15)
+        self._each_region(self._look_at_region)
+
+    def _repeat(self, look: Callable[[], None], period: Duration) -> None:
+        pause = max(0.1, self._estate.clock.real_seconds(period))
+        while not self._stop.wait(pause):
+            try:
+                look()
+            except CloudFault as error:
+                _LOG.info("not seen this time: %s", error)
+
+    def _map_addresses(self) -> None:
+        for region in self._estate.platform.regions:
+            self._addresses[region.name] = self._estate.addresses(region.name)
+            self._timeline.add(AddressesSeen(self._estate.clock.now(), region.name, self._addresses[region.name]))
+
+    def _look_at_names(self) -> None:
+        for place in self._estate.target.locations:
+            answer = names.ask(self._estate.name_server, self._estate.target.api.host, place.subnet)
+            region = self._region_of(answer.addresses)
+            if self.sight.serving.get(place.name) != region:
+                self.sight.serving[place.name] = region
+                now = self._estate.clock.now()
+                self._timeline.add(DnsAnswered(now, place.name, region, answer.addresses, answer.ttl_seconds))
+
+    def _region_of(self, addresses: tuple[str, ...]) -> str:
+        for region, known in self._addresses.items():
+            if set(addresses) & set(known):
+                return region
+        return ""
+
+    def _look_at_aws(self) -> None:
+        self._look_at_writer()
+        self._each_region(self._look_at_region)
+
+    def _each_region(self, look: Callable[[str], None]) -> None:
+        for region in self._estate.platform.regions:
+            try:
+                look(region.name)
+            except CloudFault as error:
+                # A region that is lost answers nothing; the others are still worth looking at.
+                _LOG.info("not seen this time: %s", error)
+
+    def _look_at_writer(self) -> None:
+        writer = discovery.writer(self._estate.cloud, self._estate.platform)
+        before = self.sight.writer
+        if writer is not None and (before is None or writer.identifier != before.identifier):
+            self._timeline.add(WriterSeen(self._estate.clock.now(), writer.region, writer.identifier))
+            self.sight.writer = writer
+
+    def _look_at_region(self, region: str) -> None:
+        cloud, now = self._estate.cloud, self._estate.clock.now()
+        for alarm in observation.alarms(cloud, region):
+            before = self.sight.alarms.get((region, alarm.name))
+            self.sight.alarms[region, alarm.name] = alarm
+            if before is None or before.state != alarm.state:
+                self._record_changes(alarm)
+        queue = self._estate.platform.queues.get(region)
+        if queue:
+            for note in observation.notifications(cloud, region, queue, now):
+                self.sight.notified.add((region, note.alarm, note.new))
+                self._timeline.add(note)
+        for event in observation.database_events(cloud, region, self._began, now):
+            if event not in self._seen_events:
+                self._seen_events.add(event)
+                self._timeline.add(event)
+                self._record_decision(event)
+
+    def _record_changes(self, alarm: AlarmSeen) -> None:
+        changes: list[AlarmChanged] = observation.alarm_history(self._estate.cloud, alarm, self._began)
+        for change in changes:
+            key = (change.region, change.alarm, change.at)
+            if key not in self._seen_changes:
+                self._seen_changes.add(key)
+                self._timeline.add(change)
+
+    def _record_decision(self, event: DatabaseEvent) -> None:
+        # Nobody of ours orders a failover between regions, so whoever did is the platform; runbooks note the operator.
+        words = event.message.lower()
+        if "global" in words and "failover" in words and "start" in words:
+            self._timeline.add(Decided(event.at, "platform", event.message))

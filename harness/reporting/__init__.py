@@ -1,0 +1,1 @@
+"""Telling: verdicts as charts, pages, tables and files."""

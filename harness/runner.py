@@ -1,0 +1,161 @@
+"""What the commands do: run scenarios through pytest, judge saved runs again, undo what is pending, build reports."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import catalogue, record, undo
+from harness.cloud import undoing
+from harness.cloud.estate import Estate
+from harness.errors import BadInput, Refused, UndoFailed
+from harness.judges import bench
+from harness.plugin import FINISHED, target_file
+from harness.reporting import site, summary, telling
+from harness.reporting.finished import Finished
+from harness.session import HOME, RUNS, Options, reach_twin
+from harness.target import load
+from harness.twin import root
+from harness.verdicts import Exit, Outcome, exit_code, strongest, worst
+
+RESULTS = HOME / "reports" / "results"
+SITE = HOME / "reports" / "site"
+
+
+class _Collector:
+    """Hears from pytest what happened, since a teardown's error must count as well."""
+
+    def __init__(self) -> None:
+        self.finished: list[Finished] = []
+        self.trouble: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Anything that failed outside a verdict is trouble of its own."""
+        if report.failed:
+            self.trouble.append(f"{report.nodeid} ({report.when}): {str(report.longreprtext).splitlines()[-1:]}")
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Take over what the plugin gathered."""
+        self.finished = session.config.stash[FINISHED]
+
+
+def run(paths: list[str], target_name: str, speed: float, *, as_written: bool) -> int:
+    """Run the scenarios of these paths (all when empty), report, and return the exit code.
+
+    Raises ``BadInput`` before anything starts when a scenario, the target or the objectives are wrong.
+    """
+    chosen = [catalogue.find(path) for path in paths] or catalogue.entries()
+    options = Options(target_file(target_name), speed, "as_written" if as_written else "hardened")
+    load(options.target)
+    shutil.rmtree(RESULTS, ignore_errors=True)
+    collector = _Collector()
+    words = [str(entry.file) for entry in chosen]
+    words += ["--gameday-target", str(options.target), "--gameday-speed", f"{speed:g}", "-q", "--no-header"]
+    words += ["--alluredir", str(RESULTS), "--tb=short", "-p", "no:cacheprovider", f"--rootdir={HOME}"]
+    words += ["--as-written"] if as_written else []
+    code = pytest.main(words, plugins=[collector])
+    if not collector.finished:
+        return _without_runs(code, collector)
+    verdict = summary.write(RUNS.parent, collector.finished)
+    sys.stdout.write(summary.markdown(verdict))
+    step_summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if step_summary:
+        with Path(step_summary).open("a") as file:
+            file.write(summary.markdown(verdict))
+    sys.stdout.write(f"\nreport: {site.build(RESULTS, SITE, collector.finished).relative_to(HOME)}\n")
+    return _exit(collector, code)
+
+
+def _without_runs(code: int, collector: _Collector) -> int:
+    for line in collector.trouble:
+        sys.stderr.write(f"{line}\n")
+    return Exit.USAGE if code == pytest.ExitCode.USAGE_ERROR else Exit.REFUSED_OR_ABORTED
+
+
+def _exit(collector: _Collector, code: int) -> int:
+    codes = [exit_code(one.outcome, worst(verdict.ruling for verdict in one.verdicts)) for one in collector.finished]
+    told = strongest(codes)
+    # pytest saw a failure that no verdict explains: a crash of ours, or of a teardown.
+    if told is Exit.KEPT and code != pytest.ExitCode.OK:
+        return Exit.REFUSED_OR_ABORTED
+    return told
+
+
+def folder_of(run_name: str) -> Path:
+    """The folder of a run by ``SESSION/SCENARIO``, or the newest for ``latest``. Raises ``BadInput``."""
+    found = sorted(path.parent for path in RUNS.glob("*/*/run.json"))
+    if run_name == "latest" and found:
+        return max(found, key=lambda path: path.stat().st_mtime)
+    folder = Path(run_name) if Path(run_name).is_dir() else RUNS / run_name
+    if folder.is_dir() and (folder / "run.json").exists():
+        return folder
+    known = ", ".join(f"{path.parent.name}/{path.name}" for path in found[-5:]) or "none yet"
+    raise BadInput("RUN", run_name, "no such run", f"The newest are: {known}.")
+
+
+def rejudge(run_name: str) -> int:
+    """Judge a saved run again from its record alone and print its verdicts."""
+    folder = folder_of(run_name)
+    found = record.load(folder)
+    verdicts = bench.judge(found)
+    outcome = found.header.outcome or Outcome.ABORTED
+    telling.save(folder, found, verdicts)
+    sys.stdout.write(summary.lines(found, verdicts))
+    return exit_code(outcome, worst(verdict.ruling for verdict in verdicts))
+
+
+def report(run_name: str) -> Path:
+    """Build the site of a session's runs again, from their records; returns its index page."""
+    folder = folder_of(run_name) if run_name == "latest" else RUNS / run_name
+    session = folder.parent if (folder / "run.json").exists() else folder
+    finished = []
+    for run_folder in sorted(path.parent for path in session.glob("*/run.json")):
+        found = record.load(run_folder)
+        verdicts = bench.judge(found)
+        telling.save(run_folder, found, verdicts)
+        finished.append(Finished(run_folder, found.header.outcome or Outcome.ABORTED, tuple(verdicts)))
+    if not finished:
+        raise BadInput("RUN", run_name, "no such session")
+    return site.build(RESULTS, SITE, finished)
+
+
+def undo_pending(run_name: str, target_name: str, *, plan: bool) -> int:
+    """Undo what a run (or every run) left pending, newest first; with ``plan`` only say it."""
+    folders = [folder_of(run_name)] if run_name else [path.parent for path in sorted(RUNS.glob("*/*/undo.jsonl"))]
+    waiting = [(folder, armed) for folder in folders for armed in undo.pending(folder / "undo.jsonl")]
+    if not waiting:
+        sys.stdout.write("nothing is pending\n")
+        return Exit.KEPT
+    estate = None if plan else _estate(target_name)
+    failed = False
+    for folder, armed in waiting:
+        sys.stdout.write(f"{'would undo' if plan else 'undoing'} {armed.act} ({armed.fault})\n")
+        if estate is not None:
+            failed |= not _undo_one(estate, folder, armed)
+    return Exit.UNDO_FAILED if failed else Exit.KEPT
+
+
+def _undo_one(estate: Estate, folder: Path, armed: undo.Armed) -> bool:
+    try:
+        undoing.perform(estate, armed.act)
+    except UndoFailed as error:
+        sys.stderr.write(f"gameday: {error}\n")
+        return False
+    journal = undo.Journal(folder / "undo.jsonl")
+    journal.undone(armed)
+    journal.close()
+    return True
+
+
+def _estate(target_name: str) -> Estate:
+    wanted = load(target_file(target_name))
+    if wanted.target.kind != "twin":
+        raise Refused("undoing on AWS needs its endpoint: run it where the target's credentials are.")
+    running = root.status(HOME)
+    if running is None:
+        raise Refused("the twin is not running: what was pending ended with it.", "Delete the run's undo.jsonl.")
+    return reach_twin(wanted, running)

@@ -1,0 +1,1 @@
+"""Guard, lock, injection and watchdog: nothing is left behind."""

@@ -1,0 +1,54 @@
+"""May we? The live account and its tags against the target file; any doubt refuses, before anything is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness import undo
+from harness.cloud import discovery
+from harness.cloud.session import Cloud
+from harness.errors import CloudFault, Refused
+from harness.faults import Fault, Lose
+from harness.target import Target
+from harness.topology import LoadBalancer
+
+
+def admit(cloud: Cloud, target: Target, region: str) -> None:
+    """Hold the live account against the target file.
+
+    Raises ``Refused`` when the account is another, a resource says production, or one that carries our tags lacks
+    ``gameday:allowed = true``.
+    """
+    try:
+        account = cloud.call("sts", region, "get_caller_identity")["Account"]
+    except CloudFault as error:
+        raise Refused(f"who we are cannot be told: {error.message}", "Check the credentials.") from error
+    if account != target.target.account:
+        raise Refused(f"this is account {account}, the target file says {target.target.account}.", "Check credentials.")
+    for arn, tags in discovery.tagged(cloud, target, region).items():
+        words = " ".join([arn, *tags.values()]).lower()
+        if "production" in words:
+            raise Refused(f"{arn} says production.", "Production is never a target.")
+        if tags.get("gameday:allowed") != "true":
+            raise Refused(f"{arn} is not tagged gameday:allowed=true.", "Tag it, if it may be broken.")
+
+
+def limit(target: Target, faults: Sequence[Fault]) -> None:
+    """Refuse more regions at once than the target file's blast radius allows."""
+    dark = {fault.target.name for fault in faults if isinstance(fault, Lose)}
+    dark |= {fault.target.region.name for fault in faults if isinstance(fault.target, LoadBalancer)}
+    if len(dark) > target.limits.regions_at_once:
+        raise Refused(
+            f"{len(dark)} regions at once, the target file allows {target.limits.regions_at_once}.",
+            "Raise limits.regions_at_once, if that is meant.",
+        )
+
+
+def nothing_pending(runs: Path) -> None:
+    """Refuse to start while an earlier run left something to undo."""
+    for journal in sorted(runs.glob("*/*/undo.jsonl")):
+        waiting = undo.pending(journal)
+        if waiting:
+            run = f"{journal.parent.parent.name}/{journal.parent.name}"
+            raise Refused(f"{run} left {len(waiting)} act(s) to undo: {waiting[0].act}.", f"Run `gameday undo {run}`.")

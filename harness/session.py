@@ -1,0 +1,155 @@
+"""A session of game days: one target, one speed, one version of the designs; a twin for each phase when needed."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from harness import objectives, target
+from harness.clock import Anchor, Clock, wall_stamp
+from harness.cloud import discovery
+from harness.cloud.estate import Estate
+from harness.cloud.session import Cloud
+from harness.data.remote import Hand
+from harness.errors import BadInput, Refused
+from harness.objectives import Objectives
+from harness.probes.names import NameServer
+from harness.safety import guard, lock
+from harness.target import Target
+from harness.twin import root
+from harness.twin.designs.model import Version
+
+HOME = Path(os.environ.get("GAMEDAY_HOME", Path(__file__).resolve().parent.parent))
+RUNS = HOME / "reports" / "runs"
+OBJECTIVES = HOME / "scenarios" / "objectives.toml"
+_TWIN_KEYS = ("gameday", "twin")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a session is asked to do. ``speed`` is only ever other than 1 on the twin."""
+
+    target: Path = HOME / "targets" / "twin.toml"
+    speed: float = 10.0
+    version: Version = "hardened"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.speed <= 50:
+            raise BadInput("--speed", str(self.speed), "must be above 0 and at most 50")
+
+
+@dataclass
+class Session:
+    """A context: holds the environment's lock, starts twins and ends those that it started.
+
+    Raises ``BadInput`` for malformed files and ``Refused`` before anything is touched.
+    """
+
+    options: Options
+    stamp: str = field(default_factory=wall_stamp)
+    target: Target = field(init=False)
+    objectives: dict[str, Objectives] = field(init=False)
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _estate: Estate | None = None
+    _phase: str | None = None
+    _spent: bool = False
+
+    def __post_init__(self) -> None:
+        self.target = target.load(self.options.target)
+        self.objectives = dict(objectives.parse(_text(OBJECTIVES), str(OBJECTIVES.relative_to(HOME))))
+
+    @property
+    def folder(self) -> Path:
+        """Where this session's runs are kept."""
+        return RUNS / self.stamp
+
+    def __enter__(self) -> Session:
+        self._stack.enter_context(lock.held(HOME / ".gameday", self.target.target.environment))
+        guard.nothing_pending(RUNS)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._leave_phase()
+        finally:
+            self._stack.close()
+
+    def estate(self, phase: str) -> Estate:
+        """The platform of a phase, discovered afresh; its twin is started when none runs.
+
+        Raises ``Refused`` when another twin runs, or the guard says no.
+        """
+        if self._estate is None or self._phase != phase or self._spent:
+            self._leave_phase()
+            self._phase, self._spent = phase, False
+            self._estate = self._twin(phase) if self.target.target.kind == "twin" else self._aws()
+        return self._estate
+
+    def spend(self) -> None:
+        """The topology was changed for good: the next scenario gets a fresh twin."""
+        self._spent = True
+
+    def _leave_phase(self) -> None:
+        if self._estate is not None:
+            for hand in self._estate.hands.values():
+                hand.__exit__(None, None, None)
+            self._estate = None
+            if self.target.target.kind == "twin" and self._owned:
+                root.shutdown(HOME)
+
+    _owned: bool = False
+
+    def _twin(self, phase: str) -> Estate:
+        running = root.status(HOME)
+        self._owned = running is None
+        if running is None:
+            running = root.launch(phase, self.options.version, self.options.speed, HOME)
+        elif (running.design, running.version, running.speed) != (phase, self.options.version, self.options.speed):
+            raise Refused(
+                f"a twin of {running.design} ({running.version}, speed {running.speed:g}) is running already.",
+                "Run `gameday twin down` first.",
+            )
+        return reach_twin(self.target, running)
+
+    def _aws(self) -> Estate:
+        cloud = Cloud()
+        return _estate(self.target, cloud, Clock(1.0, Anchor.now()), NameServer(_system_resolver()))
+
+
+def reach_twin(wanted: Target, running: root.State) -> Estate:
+    """The estate of a running twin."""
+    cloud = Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS)
+    return _estate(wanted, cloud, running.clock, NameServer("127.0.0.1", running.dns_port))
+
+
+def _estate(wanted: Target, cloud: Cloud, clock: Clock, name_server: NameServer) -> Estate:
+    platform = discovery.discover(cloud, wanted)
+    for region in platform.regions:
+        guard.admit(cloud, wanted, region.name)
+    built = {region.name for region in platform.regions}
+    hands = {
+        hand.region: Hand(hand.region, target.command(hand.enter), wanted.database)
+        for hand in wanted.hands
+        if hand.region in built
+    }
+    return Estate(cloud, wanted, clock, platform, hands, name_server)
+
+
+def _system_resolver() -> str:
+    for line in Path("/etc/resolv.conf").read_text().splitlines():
+        if line.startswith("nameserver"):
+            return line.split()[1]
+    raise BadInput("/etc/resolv.conf", "nameserver", "missing")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise BadInput(str(path), "file", error.strerror or "cannot be read") from error

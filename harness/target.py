@@ -1,0 +1,113 @@
+"""What may be touched, and from where: the target file, validated."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.errors import BadInput, Refused
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Identity(_Table):
+    """Which account and environment this is; the guard holds the live account against it."""
+
+    name: str = Field(min_length=1)
+    kind: Literal["twin", "aws"]
+    account: str = Field(pattern=r"^\d{12}$")
+    environment: str = Field(min_length=1)
+    project: str = Field(min_length=1)
+
+
+class Limits(_Table):
+    """The blast radius: how much may be broken at once."""
+
+    regions_at_once: int = Field(default=1, ge=1)
+    resources_at_once: int = Field(default=8, ge=1)
+
+
+class Api(_Table):
+    """The name that clients call."""
+
+    host: str = Field(min_length=1)
+    port: int = Field(default=80, ge=1, le=65535)
+
+
+class DatabaseAccess(_Table):
+    """How the read-back connects; the password, if any, comes from the environment variable named here."""
+
+    name: str
+    user: str
+    password_variable: str | None = None
+
+
+class LoadShape(_Table):
+    """Traffic, in AWS time: arrivals a second and location, the client's deadline and its connections' age."""
+
+    rate_per_second: float = Field(gt=0)
+    deadline_seconds: float = Field(gt=0)
+    connection_age_seconds: float = Field(gt=0)
+
+
+class Place(_Table):
+    """A client location; ``enter`` is put in front of a command to run it there."""
+
+    name: str = Field(min_length=1)
+    subnet: str = Field(pattern=r"^\d+\.\d+\.\d+\.\d+/\d+$")
+    enter: tuple[str, ...] = ()
+    nearest: tuple[str, ...] = ()
+    """The regions in the order of their latency from here; needed where records route by latency."""
+
+
+class Hand(_Table):
+    """A place in a region from which private endpoints can be reached."""
+
+    region: str
+    enter: tuple[str, ...] = ()
+
+
+class Target(_Table):
+    """A whole target file."""
+
+    target: Identity
+    limits: Limits = Limits()
+    api: Api
+    database: DatabaseAccess
+    load: LoadShape
+    locations: tuple[Place, ...] = Field(min_length=1)
+    hands: tuple[Hand, ...] = ()
+
+
+def load(path: Path) -> Target:
+    """The target of a file.
+
+    Raises ``BadInput`` that names the file and the field, and ``Refused`` when anything in it says production.
+    """
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise BadInput(str(path), "file", error.strerror or "cannot be read") from error
+    try:
+        document = tomllib.loads(text)
+        target = Target.model_validate(document)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(str(path), "TOML", str(error)) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "file"
+        raise BadInput(str(path), where, first["msg"].lower()) from error
+    if "prod" in f"{target.target.name} {target.target.environment}".lower():
+        raise Refused(f"{path}: target.environment: production is never a target.", "Point it at staging.")
+    return target
+
+
+def command(enter: tuple[str, ...]) -> tuple[str, ...]:
+    """An ``enter`` prefix with ``{python}`` replaced by this interpreter."""
+    return tuple(sys.executable if word == "{python}" else word for word in enter)

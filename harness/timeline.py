@@ -1,0 +1,243 @@
+"""The events of a run: appended as they are seen, one JSON object a line, flushed at once.
+
+Every event has ``at`` (AWS time, nanoseconds since the epoch) and ``kind``; the kinds and their fields are the
+dataclasses below. Unknown kinds are kept as they are, so that an older reader can still judge what it knows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from harness.clock import Instant
+from harness.errors import Unreadable
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened at ``at``."""
+
+    kind: ClassVar[str] = ""
+    at: Instant
+
+
+@dataclass(frozen=True)
+class PhaseBegan(Event):
+    """The experiment entered ``phase``: steady, inject, takeover, hold, undo, catch_up, read_back or verdict."""
+
+    kind: ClassVar[str] = "phase"
+    phase: str
+    waiting_for: str = ""
+
+
+@dataclass(frozen=True)
+class FaultInjected(Event):
+    """``at`` is when the call began; it took effect between ``at`` and ``bites_at``."""
+
+    kind: ClassVar[str] = "fault.injected"
+    fault: str
+    returned_at: int
+    bites_at: int
+    fidelity: str
+    proof: str
+    regions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FaultUndone(Event):
+    """``at`` is when the undo began; ``healed_at`` when it was proven healed (0: expired by itself)."""
+
+    kind: ClassVar[str] = "fault.undone"
+    fault: str
+    healed_at: int
+    proof: str
+
+
+@dataclass(frozen=True)
+class DnsAnswered(Event):
+    """The authoritative answer for a location changed (the first is the answer at the start)."""
+
+    kind: ClassVar[str] = "dns"
+    location: str
+    region: str
+    addresses: tuple[str, ...]
+    ttl_seconds: int
+
+
+@dataclass(frozen=True)
+class AddressesSeen(Event):
+    """The addresses that a region's load balancer answers with; maps a request's address to its region."""
+
+    kind: ClassVar[str] = "addresses"
+    region: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class WriterSeen(Event):
+    """AWS's describes name another writer than before (the first is the writer at the start)."""
+
+    kind: ClassVar[str] = "writer"
+    region: str
+    identifier: str
+
+
+@dataclass(frozen=True)
+class AlarmChanged(Event):
+    """An alarm's state changed at ``at`` by AWS's own history. ``metric`` is ``Namespace/Name``."""
+
+    kind: ClassVar[str] = "alarm"
+    alarm: str
+    region: str
+    old: str
+    new: str
+    reason: str
+    metric: str
+    dimensions: str
+
+
+@dataclass(frozen=True)
+class AlarmNotified(Event):
+    """A notification of an alarm arrived in the queue that subscribes its topic."""
+
+    kind: ClassVar[str] = "alarm.notified"
+    alarm: str
+    region: str
+    new: str
+
+
+@dataclass(frozen=True)
+class HealthChanged(Event):
+    """A Route 53 health check, or a load balancer's target, changed state as its own metric or describe says."""
+
+    kind: ClassVar[str] = "health"
+    check: str
+    region: str
+    healthy: bool
+
+
+@dataclass(frozen=True)
+class DatabaseEvent(Event):
+    """An RDS (or ElastiCache) event as AWS reports it."""
+
+    kind: ClassVar[str] = "database"
+    source: str
+    region: str
+    message: str
+    categories: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LagMeasured(Event):
+    """A datapoint of a replica's lag, at its own timestamp."""
+
+    kind: ClassVar[str] = "lag"
+    replica: str
+    region: str
+    lag_seconds: float
+
+
+@dataclass(frozen=True)
+class Decided(Event):
+    """Somebody decided on a recovery: ``by`` is platform, operator or harness."""
+
+    kind: ClassVar[str] = "decision"
+    by: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Stalled(Event):
+    """The experiment could not go on as planned: the fault did not bite, or what was awaited never came."""
+
+    kind: ClassVar[str] = "stalled"
+    reason: str
+
+
+@dataclass(frozen=True)
+class Noted(Event):
+    """Anything else worth keeping, for people; no judge reads it."""
+
+    kind: ClassVar[str] = "note"
+    text: str
+
+
+KINDS: dict[str, type[Event]] = {
+    cls.kind: cls
+    for cls in (
+        PhaseBegan, FaultInjected, FaultUndone, DnsAnswered, AddressesSeen, WriterSeen, AlarmChanged,
+        AlarmNotified, HealthChanged, DatabaseEvent, LagMeasured, Decided, Stalled, Noted,
+    )
+}  # fmt: skip
+
+E = TypeVar("E", bound=Event)
+
+
+class Timeline:
+    """The only writer of ``timeline.jsonl``; safe to use from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._lock = threading.Lock()
+        self._events: list[Event] = []
+
+    def add(self, event: Event) -> None:
+        """Append one event; raises ``OSError`` when the disk does not take it."""
+        line = (json.dumps(to_json(event), separators=(",", ":")) + "\n").encode()
+        with self._lock:
+            if os.write(self._descriptor, line) != len(line):
+                raise OSError(28, "short write to the timeline")
+            self._events.append(event)
+
+    def events(self) -> Sequence[Event]:
+        """What was added so far, in order."""
+        with self._lock:
+            return tuple(self._events)
+
+    def close(self) -> None:
+        """Close the file; nothing may be added afterwards."""
+        os.close(self._descriptor)
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """The event as plain JSON values."""
+    values = asdict(event)
+    values["at"] = event.at.nanoseconds
+    return {"at": values.pop("at"), "kind": event.kind, **values}
+
+
+def from_json(values: dict[str, Any]) -> Event:
+    """The event of :func:`to_json`; an unknown kind becomes a ``Noted``."""
+    cls = KINDS.get(str(values["kind"]))
+    if cls is None:
+        return Noted(Instant(int(values["at"])), json.dumps(values))
+    names = {f.name for f in fields(cls)} - {"at"}
+    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in names}
+    return cls(Instant(int(values["at"])), **plain)
+
+
+def read(path: Path) -> list[Event]:
+    """The events of a file, oldest first. A torn last line (a killed writer) is left out.
+
+    Raises ``Unreadable`` for damage anywhere else.
+    """
+    lines = path.read_bytes().split(b"\n")
+    whole, torn = lines[:-1], lines[-1]
+    found = []
+    for number, line in enumerate(whole, 1):
+        try:
+            found.append(from_json(json.loads(line)))
+        except (ValueError, KeyError, TypeError) as error:
+            raise Unreadable(f"{path}: line {number} is damaged: {error}") from error
+    del torn
+    return sorted(found, key=lambda event: event.at)
+
+
+def of(events: Sequence[Event], cls: type[E]) -> Iterator[E]:
+    """The events of one kind, in order."""
+    return (event for event in events if isinstance(event, cls))

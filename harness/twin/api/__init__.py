@@ -1,0 +1,1 @@
+"""AWS's API over the twin's real processes."""

@@ -1,0 +1,222 @@
+"""One Application Load Balancer at run time: its nodes, its targets, what each node thinks of them, and its name."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.clock import Clock, Duration, Instant, seconds
+from harness.twin import names
+from harness.twin.api.elbv2.checks import TargetWatch
+from harness.twin.api.elbv2.opinions import DRAINING, REGISTERING, CheckResult, Opinion, admitted, together
+from harness.twin.designs.model import LoadBalancerPlan, RegionPlan
+from harness.twin.engines.haproxy import Counters, HaproxyNode
+from harness.twin.names import Names, Pointer
+from harness.twin.network.network import Network
+from harness.twin.schedule import Scheduler
+
+NODE_OCTET = 80
+DNS_TTL = 60
+
+
+@dataclass
+class _Node:
+    """A node with its view of every target and the commands it has already been given."""
+
+    zone: str
+    engine: HaproxyNode
+    opinions: dict[str, Opinion] = field(default_factory=dict)
+    watches: dict[str, TargetWatch] = field(default_factory=dict)
+    sending_to: frozenset[str] = frozenset()
+    removed: set[str] = field(default_factory=set)
+
+
+class Balancer:
+    """The load balancer of a region with its one target group. Thread-safe; its lock is held for HAProxy's commands."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        scheduler: Scheduler,
+        network: Network,
+        registry: Names,
+        plan: LoadBalancerPlan,
+        region: RegionPlan,
+        state: Path,
+    ) -> None:
+        self.plan = plan
+        self.created: Instant = clock.now()
+        self.deregistration_delay: Duration = plan.deregistration_delay
+        self._clock = clock
+        self._scheduler = scheduler
+        self._network = network
+        self._registry = registry
+        self._lock = threading.Lock()
+        self._turns: dict[str, int] = {}
+        self._nodes = tuple(_node(network, clock, state, region, zone) for zone in plan.zones)
+
+    @property
+    def dns_name(self) -> str:
+        """The name that records lead to."""
+        return names.load_balancer_dns(self.plan.name, self.plan.region)
+
+    @property
+    def dimension(self) -> str:
+        """The load balancer as CloudWatch and its ARN call it, e.g. ``app/agentauri-alb/50dc6c495c0c9188``."""
+        return f"app/{self.plan.name}/{_digits('lb', self.plan)}"
+
+    @property
+    def group_name(self) -> str:
+        """The target group's name."""
+        return f"{self.plan.name}-targets"
+
+    @property
+    def group_dimension(self) -> str:
+        """The target group as CloudWatch and its ARN call it."""
+        return f"targetgroup/{self.group_name}/{_digits('tg', self.plan)}"
+
+    @property
+    def arn(self) -> str:
+        """The load balancer's ARN."""
+        return names.arn("elasticloadbalancing", self.plan.region, f"loadbalancer/{self.dimension}")
+
+    @property
+    def group_arn(self) -> str:
+        """The target group's ARN."""
+        return names.arn("elasticloadbalancing", self.plan.region, self.group_dimension)
+
+    def boot(self) -> None:
+        """Start every node, together, and give the load balancer its name."""
+        with ThreadPoolExecutor(len(self._nodes)) as pool:
+            list(pool.map(lambda node: node.engine.start(), self._nodes))
+        with self._lock:
+            self._point()
+
+    def stop(self) -> None:
+        """End checks and processes."""
+        with self._lock:
+            for node in self._nodes:
+                for watch in node.watches.values():
+                    watch.stop()
+                node.watches.clear()
+                node.engine.stop()
+            self._turns.clear()
+
+    def register(self, target: str) -> None:
+        """Add a target, or take a draining one back; a registered one stays as it is."""
+        with self._lock:
+            known = self._nodes[0].opinions.get(target)
+            if known and known.state != "draining":
+                return
+            self._turns[target] = self._turns.get(target, 0) + 1
+            for node in self._nodes:
+                if not known or target in node.removed:
+                    node.removed.discard(target)
+                    node.engine.add(target)
+                node.opinions[target] = REGISTERING
+                self._watch(node, target, self._turns[target])
+            self._send()
+
+    def deregister(self, target: str) -> None:
+        """Send a target nothing new, and forget it after the deregistration delay; an unknown one is ignored."""
+        with self._lock:
+            known = self._nodes[0].opinions.get(target)
+            if not known or known.state == "draining":
+                return
+            for node in self._nodes:
+                node.watches.pop(target).stop()
+                node.opinions[target] = DRAINING
+            self._send()
+            turn = self._turns[target]
+        self._scheduler.later(
+            self.deregistration_delay, lambda: self._forget(target, turn), f"deregistration of {target}"
+        )
+
+    def targets(self) -> Mapping[str, Opinion]:
+        """Every registered or draining target with what the nodes together say of it."""
+        with self._lock:
+            return {
+                target: together([node.opinions[target] for node in self._nodes]) for target in self._nodes[0].opinions
+            }
+
+    def healthy_counts(self) -> Mapping[str, tuple[int, int]]:
+        """Healthy and not healthy targets as each zone's node sees them; draining ones count as neither."""
+        with self._lock:
+            return {node.zone: _counts(node.opinions.values()) for node in self._nodes}
+
+    def counters(self) -> Counters:
+        """Requests and failures of all nodes since they started."""
+        total = Counters(0, 0, 0)
+        for node in self._nodes:
+            one = node.engine.counters()
+            total = Counters(
+                total.requests + one.requests, total.elb_5xx + one.elb_5xx, total.target_5xx + one.target_5xx
+            )
+        return total
+
+    def processes(self) -> Mapping[str, int | None]:
+        """The process of each zone's node, ``None`` for one that is gone."""
+        return {node.zone: node.engine.pid for node in self._nodes}
+
+    def _watch(self, node: _Node, target: str, turn: int) -> None:
+        def report(result: CheckResult) -> None:
+            self._judge(node, target, turn, result)
+
+        node.watches[target] = TargetWatch(self._network, self._clock, node.engine.place, self.plan, target, report)
+
+    def _judge(self, node: _Node, target: str, turn: int, result: CheckResult) -> None:
+        with self._lock:
+            if self._turns.get(target) == turn and node.opinions[target].state != "draining":
+                node.opinions[target] = node.opinions[target].after(result, self.plan)
+                self._send()
+
+    def _send(self) -> None:
+        for node in self._nodes:
+            wanted = admitted(node.opinions)
+            for target in wanted - node.sending_to:
+                node.engine.admit(target)
+            for target in node.sending_to - wanted:
+                node.engine.withhold(target)
+            node.sending_to = wanted
+        self._point()
+
+    def _point(self) -> None:
+        """A zone whose node sees no healthy target leaves the name, unless that is true of every zone."""
+        working = [node for node in self._nodes if _counts(node.opinions.values())[0]] or self._nodes
+        pointer = Pointer(tuple(node.engine.address for node in working), ttl=DNS_TTL)
+        if self._registry.lookup(self.dns_name) != pointer:
+            self._registry.point(self.dns_name, pointer)
+
+    def _forget(self, target: str, turn: int) -> None:
+        with self._lock:
+            if self._turns.get(target) != turn or self._nodes[0].opinions[target].state != "draining":
+                return
+            for node in self._nodes:
+                if target not in node.removed and node.engine.remove(target):
+                    node.removed.add(target)
+            if all(target in node.removed for node in self._nodes):
+                for node in self._nodes:
+                    node.removed.discard(target)
+                    del node.opinions[target]
+                del self._turns[target]
+                return
+        self._scheduler.later(seconds(1), lambda: self._forget(target, turn), f"deregistration of {target}")
+
+
+def _node(network: Network, clock: Clock, state: Path, region: RegionPlan, zone: str) -> _Node:
+    address = f"{names.subnet(region.octet, zone, 'public')}.{NODE_OCTET}"
+    place = names.place(region.name, zone, "public")
+    return _Node(zone, HaproxyNode(network, clock, state, f"alb-{names.short(region.name)}{zone}", place, address))
+
+
+def _counts(opinions: Iterable[Opinion]) -> tuple[int, int]:
+    states = [opinion.state for opinion in opinions]
+    return states.count("healthy"), len(states) - states.count("healthy") - states.count("draining")
+
+
+def _digits(kind: str, plan: LoadBalancerPlan) -> str:
+    return hashlib.sha256(f"{kind}/{plan.region}/{plan.name}".encode()).hexdigest()[:16]

@@ -1,0 +1,116 @@
+"""From the design to running servers: all started at once, done when everybody streams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from harness.clock import Instant
+from harness.twin import names
+from harness.twin.api.rds import endpoints, parameters, replication
+from harness.twin.api.rds.state import LOG, Cluster, Estate, GlobalGroup, Instance
+from harness.twin.designs.model import DbInstance
+from harness.twin.engines.postgres import PostgresNode
+
+FIRST_OCTET = 100
+FIRST_STANDBY_OCTET = 150
+
+
+def node(estate: Estate, identifier: str, region: str, zone: str, octet: int) -> PostgresNode:
+    """A server, not yet made, in the data subnet of a zone; its addresses are put there."""
+    plan = estate.design.region(region)
+    place = names.place(region, zone, "data")
+    address = f"{names.subnet(plan.octet, zone, 'data')}.{octet}"
+    backplane = f"{names.backplane(plan.octet, zone)}.{octet}"
+    for each in (address, backplane):
+        estate.network.address(place, each)
+    name = f"postgres-{identifier}"
+    return PostgresNode(estate.network, name, place, address, backplane, estate.directory / name, LOG)
+
+
+def register(estate: Estate) -> None:
+    """Note down the design's instances and clusters; no server runs yet."""
+    now = estate.clock.now()
+    for index, plan in enumerate(estate.design.instances):
+        estate.instances[plan.identifier] = _instance(estate, plan, index, now)
+    global_plan = estate.design.global_cluster
+    for cluster in estate.design.clusters:
+        secondary = global_plan is not None and cluster.identifier in global_plan.clusters[1:]
+        estate.clusters[cluster.identifier] = Cluster(
+            cluster.identifier,
+            cluster.region,
+            cluster.engine,
+            list(cluster.members),
+            None if secondary else cluster.members[0],
+            cluster.parameter_group,
+            now,
+            cluster.global_cluster,
+        )
+    if global_plan is not None:
+        members = [estate.clusters[identifier] for identifier in global_plan.clusters]
+        estate.global_group = GlobalGroup(global_plan.identifier, members, now)
+
+
+def start(estate: Estate, template: Path) -> None:
+    """Start every server and return when all answer and all standbys stream; ``TwinFault`` when one does not."""
+    instances = list(estate.instances.values())
+    for instance in instances:
+        parameters.apply(estate, instance, everything=True)
+        if estate.is_writer(instance):
+            replication.insist(estate, instance)
+    together(instances, lambda instance: _launch(estate, instance, template))
+    together(instances, _await)
+    for instance in instances:
+        endpoints.point_instance(estate, instance)
+    for cluster in estate.clusters.values():
+        endpoints.point_cluster(estate, cluster)
+    endpoints.point_global(estate)
+
+
+def together(instances: Iterable[Instance], action: Callable[[Instance], object]) -> None:
+    """Do it for all of them at once; raises the first failure."""
+    chosen = list(instances)
+    with ThreadPoolExecutor(max(1, len(chosen)), thread_name_prefix="rds-boot") as pool:
+        list(pool.map(action, chosen))
+
+
+def _instance(estate: Estate, plan: DbInstance, index: int, now: Instant) -> Instance:
+    standby = None
+    if plan.standby_zone:
+        octet = FIRST_STANDBY_OCTET + index
+        standby = node(estate, f"{plan.identifier}-standby", plan.region, plan.standby_zone, octet)
+    return Instance(
+        plan.identifier,
+        plan.region,
+        plan.zone,
+        plan.instance_class,
+        plan.engine,
+        plan.parameter_group,
+        now,
+        node(estate, plan.identifier, plan.region, plan.zone, FIRST_OCTET + index),
+        standby,
+        plan.standby_zone,
+        plan.source,
+        plan.cluster,
+    )
+
+
+def _launch(estate: Estate, instance: Instance, template: Path) -> None:
+    upstream = estate.source_node(instance)
+    instance.node.create(template)
+    if upstream is None:
+        instance.node.start(wait=False)
+    else:
+        instance.node.start_standby(upstream, wait=False)
+    if instance.standby is not None:
+        instance.standby.create(template)
+        instance.standby.start_standby(instance.node, wait=False)
+
+
+def _await(instance: Instance) -> None:
+    for server in (instance.node, instance.standby):
+        if server is not None:
+            server.wait_until_answering()
+            if server.upstream is not None:
+                server.wait_until_streaming()

@@ -1,0 +1,189 @@
+"""A writer hands over within its region: Multi-AZ instance, Multi-AZ DB cluster, Aurora.
+
+Sources: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.MultiAZSingleStandby.html,
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.AuroraHighAvailability.html
+"""
+
+from __future__ import annotations
+
+from harness.clock import ZERO, Duration, Instant, real_sleep
+from harness.errors import TwinFault
+from harness.twin.api.rds import endpoints, replication
+from harness.twin.api.rds.state import AURORA, LOG, Cluster, Estate, Instance
+from harness.twin.engines.postgres import PostgresNode
+from harness.twin.engines.postgres_sql import Deadline
+
+_CATCH_UP_SECONDS = 5.0
+
+
+def multi_az(estate: Estate, instance: Instance) -> None:
+    """Begin the failover of a Multi-AZ instance; the caller has set its status. Called with the lock held."""
+    estate.events.tell(
+        instance.region, "db-instance", instance.identifier, "failover", "Multi-AZ instance failover started."
+    )
+    end = estate.clock.now() + estate.draw("rds.multi_az_instance.failover")
+    estate.scheduler.later(ZERO, instance.node.kill, f"kill {instance.identifier}")
+    estate.scheduler.at(
+        end.back(estate.lead), lambda: _finish_multi_az(estate, instance, end), f"fail {instance.identifier} over"
+    )
+
+
+def _finish_multi_az(estate: Estate, instance: Instance, end: Instant) -> None:
+    old, new = instance.node, instance.standby
+    if new is None or not _promote(new):
+        _restart_instead(estate, instance)
+        return
+    estate.clock.sleep_until(end)
+    with estate.lock:
+        instance.node, instance.standby = new, old
+        instance.zone, instance.standby_zone = instance.standby_zone or instance.zone, instance.zone
+        instance.in_sync = False
+        endpoints.point_instance(estate, instance)
+        instance.status = "available"
+    tell = estate.events.tell
+    tell(instance.region, "db-instance", instance.identifier, "availability", "DB instance restarted")
+    tell(instance.region, "db-instance", instance.identifier, "failover", "Multi-AZ instance failover completed")
+    replication.attach_replicas(estate, instance.identifier, new)
+    restore_standby(estate, instance)
+
+
+def restore_standby(estate: Estate, instance: Instance) -> None:
+    """Rebuild the hidden standby from the writer; what fails now is tried again by the supervisor."""
+    old, new = instance.standby, instance.node
+    if old is None or estate.closed:
+        return
+    old.set_parameters({replication.SYNCHRONOUS: None})
+    old.rebuild(new)
+
+
+def cluster(estate: Estate, group: Cluster, target: Instance | None) -> None:
+    """Begin a cluster's failover to ``target`` or to the reader that has received most. Called with the lock held."""
+    group.status = "failing-over"
+    old = estate.writer(group)
+    chosen = target or _first_reader(estate, group)
+    where = "same" if old and chosen and old.zone == chosen.zone else "cross"
+    if chosen:
+        message = f"Started {where} AZ failover to DB instance: {chosen.identifier}"
+        estate.events.tell(group.region, "db-cluster", group.identifier, "failover", message)
+    end = estate.clock.now() + cluster_span(estate, group)
+    if old:
+        old.status = "rebooting"
+        estate.scheduler.later(ZERO, old.node.kill, f"kill {old.identifier}")
+    estate.scheduler.at(
+        end.back(estate.lead), lambda: _finish_cluster(estate, group, target, end), f"fail {group.identifier} over"
+    )
+
+
+def cluster_span(estate: Estate, group: Cluster) -> Duration:
+    """How long this failover takes."""
+    return estate.draw("aurora.failover" if group.engine == AURORA else "rds.multi_az_cluster.failover")
+
+
+def _first_reader(estate: Estate, group: Cluster) -> Instance | None:
+    return next((member for member in estate.members(group) if member.identifier != group.writer), None)
+
+
+def _finish_cluster(estate: Estate, group: Cluster, target: Instance | None, end: Instant) -> None:
+    with estate.lock:
+        old = estate.writer(group)
+        readers = [member for member in estate.members(group) if member is not old]
+    chosen = _elect(readers, target)
+    if chosen is None or not _promote(chosen.node):
+        _promote_previous(estate, group, old)
+        return
+    estate.clock.sleep_until(end)
+    with estate.lock:
+        group.writer = chosen.identifier
+        chosen.in_sync = False
+        group.status = "available"
+        endpoints.point_cluster(estate, group)
+        endpoints.point_global(estate)
+    estate.events.tell(
+        group.region,
+        "db-cluster",
+        group.identifier,
+        "failover",
+        f"Completed failover to DB instance: {chosen.identifier}",
+    )
+    rejoin(estate, group, chosen, old)
+
+
+def rejoin(estate: Estate, group: Cluster, writer: Instance, old: Instance | None) -> None:
+    """After a promotion: the other readers, read replicas and secondary clusters follow; the old writer is rebuilt."""
+    for member in estate.members(group):
+        if member not in (writer, old) and not replication.attach(member.node, writer.node):
+            member.rebuild_from = writer.node
+    replication.attach_replicas(estate, group.identifier, writer.node)
+    for member in estate.members(group):
+        replication.attach_replicas(estate, member.identifier, writer.node)
+    if estate.global_group is not None and estate.global_group.primary is group:
+        for secondary in estate.global_group.clusters[1:]:
+            for member in estate.members(secondary):
+                if not secondary.retired and not replication.attach(member.node, writer.node):
+                    member.rebuild_from = writer.node
+    if old is not None:
+        old.node.set_parameters({replication.SYNCHRONOUS: None})
+        old.rebuild_from = writer.node
+
+
+def _elect(readers: list[Instance], target: Instance | None) -> Instance | None:
+    """The reader to promote; a chosen one first catches up with whoever has more."""
+    best = replication.readiest([reader.node for reader in readers])
+    if best is None:
+        return None
+    if target is None or target.node is best:
+        return next(reader for reader in readers if reader.node is best)
+    try:
+        _catch_up(target.node, best)
+    except TwinFault as error:
+        LOG.warning("%s cannot be the target: %s", target.identifier, error)
+        return next(reader for reader in readers if reader.node is best)
+    return target
+
+
+def _catch_up(node: PostgresNode, ahead: PostgresNode) -> None:
+    """Stream from another standby until nothing is missing."""
+    wanted = ahead.received()
+    if node.received() >= wanted:
+        return
+    node.follow(ahead)
+    deadline = Deadline(_CATCH_UP_SECONDS)
+    while node.received() < wanted:
+        if deadline.passed:
+            raise TwinFault(f"{node.name} did not catch up with {ahead.name}")
+        real_sleep(0.005)
+
+
+def _promote(node: PostgresNode) -> bool:
+    try:
+        node.promote()
+    except TwinFault as error:
+        LOG.warning("%s was not promoted: %s", node.name, error)
+        return False
+    return True
+
+
+def _promote_previous(estate: Estate, group: Cluster, old: Instance | None) -> None:
+    """No reader can take over: the old writer starts again."""
+    if old is not None:
+        estate.events.tell(
+            group.region,
+            "db-cluster",
+            group.identifier,
+            "failover",
+            f"Promoting previous primary again: {old.identifier}",
+        )
+        _restart_instead(estate, old)
+    with estate.lock:
+        group.status = "available"
+
+
+def _restart_instead(estate: Estate, instance: Instance) -> None:
+    replication.relent(instance)
+    instance.node.kill()
+    instance.node.start()
+    estate.events.tell(
+        instance.region, "db-instance", instance.identifier, "availability", "DB instance restarted"
+    )
+    with estate.lock:
+        instance.status = "available"

@@ -1,0 +1,86 @@
+"""Who streams from whom, and who must have a row before it is acknowledged."""
+
+from __future__ import annotations
+
+from harness.errors import TwinFault
+from harness.twin.api.rds.state import AURORA, LOG, Estate, Instance
+from harness.twin.engines.postgres import PostgresNode
+
+SYNCHRONOUS = "synchronous_standby_names"
+
+
+def peers(estate: Estate, instance: Instance) -> list[PostgresNode]:
+    """The nodes that hold a writer's rows synchronously: a hidden standby, or the other members of its cluster."""
+    if not estate.is_writer(instance):
+        return []
+    if instance.cluster:
+        members = estate.members(estate.clusters[instance.cluster])
+        return [member.node for member in members if member is not instance]
+    return [instance.standby] if instance.standby else []
+
+
+def quorum(instance: Instance, nodes: list[PostgresNode]) -> str | None:
+    """PostgreSQL's words for it.
+
+    A Multi-AZ DB cluster waits for one of its two readers; Aurora's shared storage, which every reader sees, is stood
+    for by waiting for all of them.
+    """
+    if not nodes:
+        return None
+    listed = ",".join(f'"{node.name}"' for node in nodes)
+    if instance.cluster and instance.engine != AURORA:
+        return f"ANY 1 ({listed})"
+    return f"FIRST {len(nodes)} ({listed})"
+
+
+def insist(estate: Estate, instance: Instance) -> None:
+    """From now on the writer acknowledges only what its synchronous standbys have."""
+    instance.node.set_parameters({SYNCHRONOUS: quorum(instance, peers(estate, instance))})
+    instance.in_sync = True
+
+
+def relent(instance: Instance) -> None:
+    """From now on the writer acknowledges alone; its standbys may miss rows."""
+    instance.in_sync = False
+    instance.node.set_parameters({SYNCHRONOUS: None})
+
+
+def attach(node: PostgresNode, upstream: PostgresNode) -> bool:
+    """Let a running standby stream from a newly promoted node; ``False`` when it must be rebuilt first and was not.
+
+    One that had received more than the promoted node is on a dead branch and is rewound.
+    """
+    try:
+        if not node.alive or node.frozen:
+            return False
+        if node.beyond(upstream):
+            node.rebuild(upstream)
+        else:
+            node.follow(upstream)
+    except TwinFault as error:
+        LOG.warning("%s does not follow %s yet: %s", node.name, upstream.name, error)
+        return False
+    return True
+
+
+def attach_replicas(estate: Estate, source: str, upstream: PostgresNode) -> None:
+    """Let the read replicas of an instance or cluster follow its new writer, wherever they are."""
+    with estate.lock:
+        replicas = estate.replicas(source)
+    for replica in replicas:
+        if not attach(replica.node, upstream):
+            replica.rebuild_from = upstream
+
+
+def readiest(nodes: list[PostgresNode]) -> PostgresNode | None:
+    """The one that has received most, of those that answer."""
+    best: tuple[int, PostgresNode] | None = None
+    for node in nodes:
+        try:
+            received = node.received()
+        except TwinFault as error:
+            LOG.warning("%s cannot take over: %s", node.name, error)
+            continue
+        if best is None or received > best[0]:
+            best = (received, node)
+    return best[1] if best else None

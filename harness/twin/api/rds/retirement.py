@@ -1,0 +1,107 @@
+"""What becomes of the others when a global database has a new primary: fenced, volume kept, rebuilt as secondaries."""
+
+from __future__ import annotations
+
+from harness.clock import seconds
+from harness.twin.api.rds import endpoints, replication
+from harness.twin.api.rds.state import LOG, Cluster, Estate, Snapshot
+from harness.twin.engines import postgres_template
+
+_PREFIX = "rds:unplanned-global-failover-"
+_AGAIN = seconds(2)
+
+
+def fence_if_reachable(estate: Estate, cluster: Cluster) -> None:
+    """End the old primary's servers, best effort: one in a lost region goes on until the region returns."""
+    if cluster.region in estate.lost:
+        LOG.info("%s is out of reach and goes on", cluster.identifier)
+        return
+    with estate.lock:
+        cluster.status = "modifying"
+        members = estate.members(cluster)
+        for member in members:
+            member.status = "rebooting"
+    for member in sorted(members, key=lambda member: member.identifier != cluster.writer):
+        replication.relent(member)
+        member.node.kill()
+    endpoints.point_cluster(estate, cluster)
+
+
+def retire(estate: Estate, cluster: Cluster, *, keep_volume: bool) -> None:
+    """Fence a cluster that is no longer primary, or never was, and have it rebuilt from the new one.
+
+    It cannot be read meanwhile. In a lost region nothing happens until ``returning``.
+    """
+    with estate.lock:
+        cluster.retired = True
+    if cluster.region in estate.lost:
+        return
+    fence_if_reachable(estate, cluster)
+    if keep_volume:
+        keep(estate, cluster)
+    _tell(estate, cluster, "Started resynchronizing members")
+    end = estate.clock.now() + estate.draw("aurora.global_rebuild")
+    estate.scheduler.at(end, lambda: _rebuild(estate, cluster), f"rebuild {cluster.identifier}")
+
+
+def returning(estate: Estate, region: str) -> None:
+    """A lost region is about to be joined again: whatever lost its office meanwhile is fenced first."""
+    with estate.lock:
+        estate.lost.discard(region)
+        group = estate.global_group
+        change = group.failover if group else None
+        old = [cluster for cluster in (group.clusters if group else ()) if cluster.region == region and cluster.retired]
+    for cluster in old:
+        retire(estate, cluster, keep_volume=_wrote(estate, cluster))
+    if change is not None and change.data_loss and change.source.region == region:
+        fence_if_reachable(estate, change.source)
+
+
+def keep(estate: Estate, cluster: Cluster) -> Snapshot:
+    """Keep the fenced writer's volume as the snapshot that AWS makes at an unplanned failover."""
+    now = estate.clock.now()
+    stamp = now.datetime.strftime("%Y-%m-%d-%H-%M-%S")
+    identifier = f"{_PREFIX}{cluster.identifier}-{stamp}"
+    directory = estate.directory / "volumes" / identifier.replace(":", "-")
+    head = next(member for member in estate.members(cluster) if member.node.upstream is None)
+    postgres_template.copy(head.node.data_directory, directory)
+    snapshot = Snapshot(identifier, cluster.identifier, cluster.region, cluster.engine, now, cluster.created, directory)
+    with estate.lock:
+        estate.snapshots[identifier] = snapshot
+    estate.events.tell(
+        cluster.region, "db-cluster-snapshot", identifier, "backup", "Automated cluster snapshot created"
+    )
+    return snapshot
+
+
+def _wrote(estate: Estate, cluster: Cluster) -> bool:
+    """Whether a retired cluster still has a server that took writes."""
+    return any(member.node.upstream is None for member in estate.members(cluster))
+
+
+def _rebuild(estate: Estate, cluster: Cluster) -> None:
+    """Rebuild every member from the primary, once that can be reached; asked again until then."""
+    with estate.lock:
+        if estate.closed or cluster.region in estate.lost or not cluster.retired:
+            return
+        group = estate.global_group
+        writer = estate.writer(group.primary) if group else None
+        members = estate.members(cluster)
+    if writer is None or not all(member.node.reaches(writer.node) for member in members):
+        estate.scheduler.later(_AGAIN, lambda: _rebuild(estate, cluster), f"rebuild {cluster.identifier}")
+        return
+    for member in members:
+        member.node.rebuild(writer.node)
+    with estate.lock:
+        cluster.retired = False
+        cluster.status = "available"
+        for member in members:
+            member.status, member.in_sync = "available", True
+        endpoints.point_cluster(estate, cluster)
+    _tell(estate, cluster, "Finished resynchronizing members")
+
+
+def _tell(estate: Estate, cluster: Cluster, what: str) -> None:
+    message = f"{what} of DB cluster {cluster.identifier} in Region {cluster.region} after global failover."
+    estate.events.tell(cluster.region, "db-cluster", cluster.identifier, "global-failover", message)
+

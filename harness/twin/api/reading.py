@@ -1,0 +1,33 @@
+"""What can be read of a request before any model is asked: its form, its JSON, and how unreadable ones are refused."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import parse_qsl
+
+from harness.twin.api.wire import Request
+from harness.twin.calls import AwsError
+
+
+def form(request: Request) -> dict[str, str]:
+    """The values of a query-protocol request, from its query string and its body; raises ``AwsError``."""
+    try:
+        body = request.body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise AwsError("MalformedInput", "The body is not UTF-8.") from None
+    return dict(parse_qsl(request.query, keep_blank_values=True) + parse_qsl(body, keep_blank_values=True))
+
+
+def require_json(body: bytes) -> None:
+    """Raise ``AwsError`` SerializationException unless ``body`` is empty or a JSON object."""
+    try:
+        if body and not isinstance(json.loads(body), dict):
+            raise AwsError("SerializationException", "The body is not a JSON object.")
+    except ValueError as error:
+        raise AwsError("SerializationException", f"The body is not JSON: {error}") from None
+
+
+def unreadable(protocol: str, problem: Exception) -> AwsError:
+    """The refusal of values that do not have the type that the service's model gives them."""
+    code = "SerializationException" if protocol in ("json", "rest-json") else "MalformedInput"
+    return AwsError(code, f"The request could not be read: {problem}")

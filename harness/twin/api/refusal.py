@@ -1,0 +1,74 @@
+"""How AWS says no, in each of its protocols: error bodies that every SDK turns into its client error."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+from harness.twin.api.wire import Reply
+from harness.twin.calls import AwsError
+
+_INVALID = {
+    "cloudwatch": "ValidationError",
+    "ec2": "InvalidParameterValue",
+    "ecs": "InvalidParameterException",
+    "elasticache": "InvalidParameterValue",
+    "elbv2": "ValidationError",
+    "rds": "InvalidParameterValue",
+    "resourcegroupstaggingapi": "InvalidParameterException",
+    "route53": "InvalidInput",
+    "sns": "InvalidParameter",
+    "sqs": "InvalidParameterValue",
+    "sts": "ValidationError",
+    "iam": "ValidationError",
+}
+_MISSING = {"ec2": "MissingParameter", "rds": "MissingParameter", "elasticache": "MissingParameter"}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a client speaks to a service: the protocol, and whether it expects the old query error codes in a header."""
+
+    service: str
+    protocol: str
+    query_compatible: bool = False
+
+
+def invalid(service: str, report: str, *, missing: bool) -> AwsError:
+    """The refusal of parameters that the service's model does not allow, with that service's own code."""
+    code = _INVALID.get(service, "ValidationException")
+    return AwsError(_MISSING.get(service, code) if missing else code, report)
+
+
+def unbuilt(service: str, operation: str) -> AwsError:
+    """The refusal of what AWS can do and the twin cannot; never to be taken for AWS's own answer."""
+    return AwsError("NotImplementedByTwin", f"The twin does not implement {service}.{operation}.", 501)
+
+
+def refusal(dialect: Dialect, error: AwsError, request_id: str) -> Reply:
+    """``error`` as bytes that the SDK's parser for this protocol understands."""
+    headers = {"x-amzn-RequestId": request_id}
+    if dialect.protocol == "json":
+        headers["Content-Type"] = "application/x-amz-json-1.0"
+        if dialect.query_compatible:
+            headers["x-amzn-query-error"] = f"{error.code};{_side(error)}"
+    elif dialect.protocol == "rest-json":
+        headers |= {"Content-Type": "application/json", "x-amzn-ErrorType": error.code}
+    else:
+        headers["Content-Type"] = "text/xml"
+        return Reply(error.status, _xml(dialect.protocol, error, request_id).encode(), headers)
+    return Reply(error.status, json.dumps({"__type": error.code, "message": error.message}).encode(), headers)
+
+
+def _xml(protocol: str, error: AwsError, request_id: str) -> str:
+    code, message = escape(error.code), escape(error.message)
+    if protocol == "ec2":
+        inner = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        return f"<Response><Errors>{inner}</Errors><RequestID>{request_id}</RequestID></Response>"
+    inner = f"<Type>{_side(error)}</Type><Code>{code}</Code><Message>{message}</Message>"
+    return f"<ErrorResponse><Error>{inner}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+
+
+def _side(error: AwsError) -> str:
+    return "Receiver" if error.status >= 500 else "Sender"

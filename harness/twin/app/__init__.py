@@ -1,0 +1,1 @@
+"""The system under test: the four services of AgentAuri, honest about their known faults."""

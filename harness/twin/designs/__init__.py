@@ -1,0 +1,1 @@
+"""The platforms that the twin can be, each as written and hardened."""

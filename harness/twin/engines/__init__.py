@@ -1,0 +1,1 @@
+"""PostgreSQL, Redis, HAProxy and the application as real processes."""

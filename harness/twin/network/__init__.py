@@ -1,0 +1,1 @@
+"""Namespaces, the wide-area network between them, and network ACLs."""

@@ -1,0 +1,167 @@
+"""One location's traffic as a Locust process.
+
+Started by the harness with its settings in the file that ``GAMEDAY_LOAD`` names, or by hand::
+
+    locust -f loadtests/locustfile.py --host http://localhost:8080 --rate 20
+
+One user is the location's clock (see ``arrivals.py``); more would only be more clocks. The record of requests is what
+counts; Locust's own figures are fed from it, from the time each request was due, in real milliseconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import gevent
+from locust import User, constant, events, task
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+
+from harness.clock import Anchor, seconds, wall_stamp
+from harness.errors import BadInput, GamedayError
+from harness.requests import Outcome, RequestWriter
+from loadtests.arrivals import Arrivals, phase, turns
+from loadtests.routing import Client, Reply, names
+from loadtests.settings import FILE, POLICIES, TOKEN, LoadSettings, checked, load
+from loadtests.users import Customer, Judged
+
+_log = logging.getLogger("gameday.load")
+_SHORTEST_SETUP = 5.0
+
+
+def _options(parser: LocustArgumentParser) -> None:
+    group = parser.add_argument_group("game day", f"Ignored when {FILE} names a settings file.")
+    group.add_argument("--location", default="here", help="Name of this place, for the record's file name")
+    group.add_argument("--rate", type=float, default=5.0, help="Arrivals per second")
+    group.add_argument("--deadline", type=float, default=5.0, help="Seconds a request may take")
+    group.add_argument("--connection-age", type=float, default=20.0, help="Seconds a connection is used for")
+    group.add_argument("--ttl-policy", choices=POLICIES, default="honour", help="What the client does with DNS answers")
+    group.add_argument("--nameserver", default="", help="ip:port of the resolver; default: /etc/resolv.conf")
+    group.add_argument("--record", default="", help="File of requests to write")
+
+
+_command_line: Any = events.init_command_line_parser  # Locust leaves its hooks untyped
+_command_line.add_listener(_options)
+
+
+def by_hand(options: Any) -> LoadSettings:
+    """The settings of a plain ``locust`` command line; the clock is real time. Raises ``BadInput``."""
+    anchor = Anchor.now()
+    values = {
+        "host": options.host or "",
+        "location": options.location,
+        "location_index": 0,
+        "record": options.record or f"requests-{options.location}-{wall_stamp()}.bin",
+        "anchor_monotonic_nanoseconds": anchor.monotonic_nanoseconds,
+        "anchor_epoch_nanoseconds": anchor.epoch_nanoseconds,
+        "start_monotonic_nanoseconds": anchor.monotonic_nanoseconds,
+        "rate_per_second": options.rate,
+        "deadline_seconds": options.deadline,
+        "connection_age_seconds": options.connection_age,
+        "ttl_policy": options.ttl_policy,
+        "nameserver": options.nameserver,
+    }
+    return checked(values, "command line")
+
+
+class Traffic:
+    """Everything of one location, wired together. Raises ``OutOfPatience`` when nobody could be signed up."""
+
+    def __init__(self, settings: LoadSettings, environment: Environment) -> None:
+        self._settings = settings
+        self._ended: Any = environment.events.request
+        url = urlsplit(settings.host)
+        found = names(
+            url.hostname or "",
+            settings.nameserver,
+            settings.speed,
+            settings.real_deadline,
+            forever=settings.ttl_policy == "ignore",
+        )
+        token = os.environ.get(TOKEN, "")
+        self._client = Client(
+            settings.host,
+            found,
+            settings.real_deadline,
+            settings.real_connection_age,
+            settings.ttl_policy,
+            {"X-Monitoring-Token": token} if token else {},
+        )
+        self._writer = RequestWriter(Path(settings.record), settings.clock, settings.location_index)
+        self._customer = Customer(self._client, self._writer, settings.clock, self._tell)
+        self._renewal: gevent.Greenlet | None = None
+        self._arrivals = Arrivals(
+            rate=settings.real_rate,
+            start=settings.start_monotonic_nanoseconds,
+            shift=phase(settings.location_index),
+            operations=turns(settings.mix),
+            in_flight=settings.in_flight,
+            perform=self._customer.perform,
+            drop=self._customer.drop,
+        )
+
+    def run(self) -> None:
+        """Sign up, say that it is ready, and send until :meth:`end`."""
+        patience = max(self._settings.clock.real_seconds(seconds(self._settings.setup_seconds)), _SHORTEST_SETUP)
+        session = self._customer.sign_up(patience)
+        self._renewal = gevent.spawn(self._customer.stay_signed_in)
+        if self._settings.ready:
+            Path(self._settings.ready).write_text(f"{session.username}\n{session.organization}\n")
+        _log.info("%s: %g requests a real second", self._settings.location, self._settings.real_rate)
+        self._arrivals.run()
+
+    def end(self) -> None:
+        """Let what is under way end, so that no write that left stays without a record; then close the record."""
+        self._arrivals.stop()
+        if self._renewal is not None:
+            self._renewal.kill()
+        if not self._arrivals.drain(self._settings.real_deadline * 2):
+            _log.error("requests were still under way after twice their deadline: they have no record")
+        self._writer.close()
+        self._client.close()
+
+    def _tell(self, operation: str, judged: Judged, reply: Reply, due: int) -> None:
+        good = judged.outcome is Outcome.GOOD
+        self._ended.fire(
+            request_type="gameday",
+            name=operation,
+            response_time=(reply.done - due) / 1e6,
+            response_length=len(reply.body),
+            exception=None if good else RuntimeError(judged.outcome.name.lower()),
+            context={},
+        )
+
+
+class Visitors(User):
+    """The one user of a location: its arrivals' clock."""
+
+    fixed_count = 1
+    wait_time = constant(0)
+
+    @task
+    def visit(self) -> None:
+        """Send until the process ends; a set-up that fails ends the process with exit code 1."""
+        path = os.environ.get(FILE)
+        try:
+            settings = load(Path(path)) if path else by_hand(self.environment.parsed_options)
+            traffic = Traffic(settings, self.environment)
+        except (GamedayError, OSError) as error:
+            self._give_up(error)
+            return
+        self.environment.events.quitting.add_listener(lambda **_: traffic.end())
+        try:
+            traffic.run()
+        except GamedayError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        _log.error("%s", error)
+        if isinstance(error, BadInput) and error.field == "host":
+            _log.error("say where the service is: --host http://…")
+        self.environment.process_exit_code = 1
+        gevent.spawn(self.environment.runner.quit)
+        gevent.sleep(60)  # until the runner ends this greenlet

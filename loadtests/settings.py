@@ -1,0 +1,141 @@
+"""What one location's clients are told, as a file: the harness writes it, the Locust process reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from harness.clock import Anchor, Clock, seconds
+from harness.errors import BadInput
+from harness.requests import OPERATIONS
+
+FILE = "GAMEDAY_LOAD"
+"""The environment variable that names the settings file."""
+TOKEN = "GAMEDAY_MONITORING_TOKEN"
+"""The environment variable with the value of ``X-Monitoring-Token``; never written to a file of the run."""
+
+POLICIES = ("honour", "ignore", "close")
+MIX: Mapping[str, int] = {"create_trigger": 2, "list_triggers": 1, "ponder_events": 2, "api_key_stats": 1}
+REAL_RATE_LIMIT = 500
+"""Requests per real second and location; above, the machine itself would be what is measured."""
+SHORTEST_DEADLINE = 0.5
+"""Real seconds: no speed makes a kernel's retransmission or a loaded machine faster."""
+
+
+@dataclass(frozen=True)
+class LoadSettings:
+    """One location's traffic. Spans are AWS seconds, rates are per AWS second; ``speed`` turns both into real ones."""
+
+    host: str
+    """Where the service is, as a URL."""
+    location: str
+    location_index: int
+    record: str
+    """The file of requests to be written; it must not exist."""
+    ready: str = ""
+    """The file to create when the first request is about to leave; empty: none."""
+    speed: float = 1.0
+    anchor_monotonic_nanoseconds: int = 0
+    anchor_epoch_nanoseconds: int = 0
+    start_monotonic_nanoseconds: int = 0
+    """The instant that all locations' arrivals are counted from."""
+    rate_per_second: float = 5.0
+    mix: Mapping[str, int] = field(default_factory=lambda: dict(MIX))
+    """Weights of the operations, taken in turn."""
+    deadline_seconds: float = 5.0
+    connection_age_seconds: float = 20.0
+    """A connection that is older is not used again."""
+    ttl_policy: str = "honour"
+    """``honour``: a name's answer is kept for its TTL, and an idle connection is dropped when the answer changed.
+    ``ignore``: the first answer is kept for ever. ``close``: as ``honour``, with a new connection for each request."""
+    nameserver: str = ""
+    """``ip:port`` of the location's resolver; empty: the one in ``/etc/resolv.conf``."""
+    in_flight: int = 400
+    """Requests that may be under way at once; arrivals beyond are recorded as dropped."""
+    setup_seconds: float = 15.0
+    """Patience for signing up before the traffic begins."""
+
+    @property
+    def clock(self) -> Clock:
+        """The run's clock."""
+        return Clock(self.speed, Anchor(self.anchor_monotonic_nanoseconds, self.anchor_epoch_nanoseconds))
+
+    @property
+    def real_deadline(self) -> float:
+        """The deadline of a request in real seconds, never below :data:`SHORTEST_DEADLINE`."""
+        return max(self.clock.real_seconds(seconds(self.deadline_seconds)), SHORTEST_DEADLINE)
+
+    @property
+    def real_connection_age(self) -> float:
+        """The age at which a connection is given up, in real seconds."""
+        return self.clock.real_seconds(seconds(self.connection_age_seconds))
+
+    @property
+    def real_rate(self) -> float:
+        """Arrivals per real second."""
+        return self.rate_per_second * self.speed
+
+    def save(self, path: Path) -> None:
+        """Write the settings as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+
+def load(path: Path) -> LoadSettings:
+    """The settings in a file. Raises ``BadInput`` that names the file and the field."""
+    where = str(path)
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BadInput(where, "file", str(error)) from error
+    if not isinstance(values, dict):
+        raise BadInput(where, "file", "must be a JSON object")
+    return checked(values, where)
+
+
+def checked(values: Mapping[str, Any], where: str) -> LoadSettings:
+    """The settings in plain values. Raises ``BadInput`` that names ``where`` and the field."""
+    known = {f.name for f in fields(LoadSettings)}
+    for name in values:
+        if name not in known:
+            raise BadInput(where, name, f"unknown; one of {', '.join(sorted(known))}")
+    for name in ("host", "location", "location_index", "record"):
+        if name not in values:
+            raise BadInput(where, name, "is missing")
+    settings = LoadSettings(**values)
+    _check_numbers(settings, where)
+    _check_words(settings, where)
+    return settings
+
+
+def _check_numbers(settings: LoadSettings, where: str) -> None:
+    for name in ("speed", "rate_per_second", "deadline_seconds", "connection_age_seconds", "in_flight"):
+        value = getattr(settings, name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+            raise BadInput(where, name, f"must be a number above 0, not {value!r}")
+    if settings.real_rate > REAL_RATE_LIMIT:
+        problem = f"{settings.real_rate:g} requests per real second are more than {REAL_RATE_LIMIT}"
+        raise BadInput(where, "rate_per_second", problem, "Lower the rate or the speed.")
+    if not isinstance(settings.location_index, int) or not 0 <= settings.location_index <= 255:
+        raise BadInput(where, "location_index", f"must be 0 to 255, not {settings.location_index!r}")
+
+
+def _check_words(settings: LoadSettings, where: str) -> None:
+    url = urlsplit(settings.host)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise BadInput(where, "host", f"must be a URL such as http://api.example.com, not {settings.host!r}")
+    if settings.ttl_policy not in POLICIES:
+        raise BadInput(where, "ttl_policy", f"must be one of {', '.join(POLICIES)}, not {settings.ttl_policy!r}")
+    address, _, port = settings.nameserver.rpartition(":")
+    if settings.nameserver and not (address and port.isdigit()):
+        raise BadInput(where, "nameserver", f"must be ip:port, not {settings.nameserver!r}")
+    for name, weight in settings.mix.items():
+        if name not in OPERATIONS:
+            raise BadInput(where, f"mix.{name}", f"unknown; one of {', '.join(OPERATIONS)}")
+        if isinstance(weight, bool) or not isinstance(weight, int) or weight < 0:
+            raise BadInput(where, f"mix.{name}", f"must be a whole number, not {weight!r}")
+    if not any(settings.mix.values()):
+        raise BadInput(where, "mix", "has no operation with a weight above 0")

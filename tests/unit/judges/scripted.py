@@ -1,0 +1,149 @@
+"""Scripted runs: records made of plain functions of location, operation and second, with exact ground truth."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.clock import Anchor, Clock, Instant, seconds
+from harness.header import ClientPolicy, Header
+from harness.ledger import ReadBack, View
+from harness.objectives import Objectives
+from harness.record import Record, traffic
+from harness.requests import OPERATIONS, RECORD, Outcome, Requests, address_number
+from harness.timeline import AddressesSeen, DnsAnswered, Event, FaultInjected, FaultUndone, PhaseBegan
+from harness.verdicts import Outcome as Ended
+
+EPOCH = 1_700_000_000 * 10**9
+START = 10**12
+ANCHOR = Anchor(START, EPOCH)
+HOME, NEXT = "us-east-1", "eu-west-1"
+ADDRESS = {HOME: "10.1.10.80", NEXT: "10.2.10.80"}
+LOCATIONS = ("america", "europe")
+DARK = f"Blackhole load balancer of {HOME}"
+
+Bad = Callable[[str, str, float], bool]
+Where = Callable[[str, float], str]
+
+
+def at(second: float) -> Instant:
+    """An instant of a scripted run."""
+    return Instant(EPOCH + round(second * 1e9))
+
+
+def header(**changes: Any) -> Header:
+    plain = Header(
+        scenario="active_passive/scripted",
+        phase="active_passive",
+        title="A scripted run",
+        story="",
+        design="active_passive",
+        design_version="hardened",
+        target="twin",
+        speed=1.0,
+        anchor=ANCHOR,
+        promises=("recovery",),
+        objectives=Objectives(),
+        locations=LOCATIONS,
+        nearest=dict.fromkeys(LOCATIONS, (HOME, NEXT)),
+        regions=(HOME, NEXT),
+        operations=OPERATIONS,
+        writes=("create_trigger",),
+        deadline=seconds(5),
+        rate_per_second=dict.fromkeys(LOCATIONS, 8.0),
+        client=ClientPolicy("honoured", seconds(20)),
+        outcome=Ended.FINISHED,
+    )
+    return replace(plain, **changes)
+
+
+def never(location: str, operation: str, second: float) -> bool:
+    return False
+
+
+def home(location: str, second: float) -> str:
+    return HOME
+
+
+def story(
+    fault: str = DARK, struck: float = 30, undone: float = 150, end: float = 240, fidelity: str = "faithful"
+) -> list[Event]:
+    """Phases, one fault and its undo."""
+    return [
+        PhaseBegan(at(0), "steady"),
+        *(AddressesSeen(at(0), region, (ADDRESS[region],)) for region in (HOME, NEXT)),
+        *(DnsAnswered(at(0), location, HOME, (ADDRESS[HOME],), 10) for location in LOCATIONS),
+        PhaseBegan(at(struck), "inject"),
+        FaultInjected(at(struck), fault, at(struck + 0.1).nanoseconds, at(struck + 0.5).nanoseconds, fidelity, "seen",
+                      (HOME,)),
+        FaultUndone(at(undone), fault, at(undone + 0.5).nanoseconds, "seen"),
+        PhaseBegan(at(end), "read_back"),
+    ]  # fmt: skip
+
+
+def run(
+    bad: Bad = never,
+    *,
+    where: Where = home,
+    events: Sequence[Event] | None = None,
+    end: float = 240,
+    rate: float = 8,
+    observed: Callable[[str, float], int] | None = None,
+    readback: ReadBack | None = None,
+    outcome: Outcome = Outcome.TIMED_OUT,
+    slow: float = 0.05,
+    **changes: Any,
+) -> Record:
+    """A record with evenly spaced arrivals, operations in turn; a bad arrival takes the whole deadline."""
+    told = header(rate_per_second=dict.fromkeys(LOCATIONS, rate), **changes)
+    parts = []
+    for code, location in enumerate(told.locations):
+        rows = np.zeros(round(end * rate), RECORD)
+        for number in range(len(rows)):
+            second = (number + 0.5) / rate
+            operation = number % len(OPERATIONS)
+            broken = bad(location, OPERATIONS[operation], second)
+            intended = START + round(second * 1e9)
+            rows[number]["intended"], rows[number]["sent"] = intended, intended + 1000
+            rows[number]["done"] = intended + round((5 if broken else slow) * 1e9)
+            rows[number]["operation"], rows[number]["location"] = operation, code
+            rows[number]["outcome"] = outcome if broken else Outcome.GOOD
+            rows[number]["address"] = address_number(ADDRESS[where(location, second)])
+            if OPERATIONS[operation] == "create_trigger":
+                rows[number]["write_id"] = write_id(code, number)
+            if OPERATIONS[operation] == "ponder_events" and observed:
+                rows[number]["observed"] = observed(location, second)
+        parts.append(Requests(Path(f"requests-{location}.bin"), code, Clock(1.0, ANCHOR), rows, 0))
+    found = sorted(story(end=end) if events is None else events, key=lambda event: event.at)
+    return Record(told, tuple(found), traffic(parts), tuple(parts), readback)
+
+
+def write_id(location: int, number: int) -> bytes:
+    return uuid.UUID(int=(location + 1) << 64 | number).bytes
+
+
+def acknowledged(record: Record) -> dict[str, float]:
+    """The acknowledged writes and when they were answered, in seconds of the run."""
+    found = {}
+    for part in record.parts:
+        rows = part.rows[(part.rows["operation"] == 0) & (part.rows["outcome"] == Outcome.GOOD)]
+        for row in rows:
+            found[row["write_id"].tobytes().hex()] = (int(row["done"]) - START) / 1e9
+    return found
+
+
+def view(
+    ids: Iterable[str],
+    role: str = "writer",
+    created: Mapping[str, float] | None = None,
+    source: str = "sql",
+    rows: int = 1,
+) -> View:
+    """What one reader found; ``created`` in seconds of the run."""
+    dated = {key: ((round(EPOCH / 1000 + second * 1e6), HOME),) for key, second in (created or {}).items()}
+    return View(source, HOME, f"db-{role}", role, EPOCH, dict.fromkeys(ids, rows), dated)

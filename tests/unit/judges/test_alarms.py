@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from scripted import NEXT, at, run, story
+
+from harness.clock import seconds
+from harness.judges.bench import judge_one
+from harness.objectives import Objectives
+from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured
+from harness.verdicts import Ruling
+
+NAME = "rds-replica-lag-high"
+FAULT = story(fault=f"Lag read replica of {NEXT}", undone=150)
+
+
+def changed(second: float, old: str, new: str, metric: str = "AWS/RDS/ReplicaLag", named: str = "replica-1"):
+    return AlarmChanged(at(second), NAME, NEXT, old, new, "2 datapoints > 60", metric, f"DBInstanceIdentifier={named}")
+
+
+def lag(high: float = 90.0) -> list[LagMeasured]:
+    return [LagMeasured(at(t), "replica-1", "eu-central-1", high if 40 <= t < 152 else 0.1) for t in range(0, 230, 5)]
+
+
+RANG = changed(100, "OK", "ALARM")
+TOLD = AlarmNotified(at(101), NAME, NEXT, "ALARM")
+CLEARED = changed(200, "ALARM", "OK")
+
+
+def verdict(*events, lags=None, name: str | None = NAME, **objectives):
+    told = [*FAULT, *(lag() if lags is None else lags), *events]
+    record = run(events=told, lag_alarm=name, objectives=Objectives(**objectives))
+    return judge_one(record, "lag_alarm")[0]
+
+
+def test_an_alarm_that_rings_in_time_and_clears_is_kept() -> None:
+    found = verdict(RANG, TOLD, CLEARED)
+    assert found.ruling is Ruling.KEPT
+    assert found.figures["alarm_delay_seconds"] == 60
+    assert found.figures["clear_after_undo_seconds"] == 50
+
+
+def test_each_part_of_the_promise_can_break_it() -> None:
+    assert verdict(changed(10, "OK", "ALARM"), changed(20, "ALARM", "OK"), RANG, TOLD, CLEARED).ruling is Ruling.BROKEN
+    assert verdict(alarm_delay=seconds(60)).ruling is Ruling.BROKEN
+    assert verdict(RANG, TOLD, CLEARED, alarm_delay=seconds(59)).ruling is Ruling.BROKEN
+    assert verdict(RANG, CLEARED).ruling is Ruling.BROKEN
+    assert verdict(RANG, TOLD, alarm_clear=seconds(60)).ruling is Ruling.BROKEN
+    assert verdict(RANG, TOLD, CLEARED, alarm_clear=seconds(40)).ruling is Ruling.BROKEN
+    cpu = changed(100, "OK", "ALARM", metric="AWS/RDS/CPUUtilization")
+    assert "no measure of lag" in verdict(cpu, TOLD, CLEARED).reason
+    other = changed(100, "OK", "ALARM", named="another")
+    assert "replica-1" in verdict(other, TOLD, CLEARED).reason
+
+
+def test_what_cannot_be_told_is_unknown() -> None:
+    assert verdict(RANG, TOLD, CLEARED, lags=lag(10)).ruling is Ruling.UNKNOWN
+    assert verdict(alarm_delay=seconds(180)).ruling is Ruling.UNKNOWN
+    assert verdict(RANG, TOLD).ruling is Ruling.UNKNOWN
+    assert verdict(RANG, TOLD, CLEARED, name=None).ruling is Ruling.UNKNOWN
+    assert verdict(changed(100, "INSUFFICIENT_DATA", "ALARM"), TOLD, CLEARED).ruling is Ruling.UNKNOWN
+
+
+def test_an_alarm_without_data_watches_nothing() -> None:
+    found = verdict(changed(5, "OK", "INSUFFICIENT_DATA"))
+    assert found.ruling is Ruling.BROKEN
+    assert "INSUFFICIENT_DATA" in found.reason

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scripted import HOME, NEXT, acknowledged, at, run, story, view, write_id
+
+from harness.clock import seconds
+from harness.judges.bench import judge_one
+from harness.judges.loss import losses
+from harness.ledger import Jobs, ReadBack
+from harness.objectives import Objectives
+from harness.requests import Outcome
+from harness.timeline import DatabaseEvent, Decided, WriterSeen
+from harness.verdicts import Ruling
+
+BASE = run(lambda location, operation, second: 30 <= second < 60)
+ACKNOWLEDGED = acknowledged(BASE)
+NO_JOBS = Jobs()
+
+
+def read(*views, record=BASE, complete: bool = True, promoted: float | None = None, jobs: Jobs = NO_JOBS, **objectives):
+    moment = None if promoted is None else at(promoted).nanoseconds
+    back = ReadBack(complete, () if complete else ("sql:eu-west-1",), tuple(views), jobs, moment)
+    header = replace(record.header, objectives=Objectives(**objectives)) if objectives else record.header
+    return replace(record, readback=back, header=header)
+
+
+def one(record, promise: str = "no_lost_writes"):
+    return judge_one(record, promise)[0]
+
+
+def test_everything_found_is_kept() -> None:
+    verdict = one(read(view(ACKNOWLEDGED)))
+    assert verdict.ruling is Ruling.KEPT
+    assert verdict.figures["lost_writes"] == 0
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sets(st.sampled_from(sorted(ACKNOWLEDGED)), max_size=30), st.data())
+def test_the_classes_are_set_arithmetic(missing: set[str], data: st.DataObject) -> None:
+    unknown = {write_id(0, number).hex() for number in range(0, 240 * 8, 4)} - set(ACKNOWLEDGED)
+    appeared = data.draw(st.sets(st.sampled_from(sorted(unknown)), max_size=5))
+    stranded = data.draw(st.sets(st.sampled_from(sorted(missing)), max_size=5)) if missing else set()
+    found = losses(read(view((set(ACKNOWLEDGED) - missing) | appeared), view(stranded, "old_writer")))
+    assert found is not None
+    counts = {name: int(mask.sum()) for name, mask in found.kinds.items()}
+    assert counts == {
+        "lost": len(missing), "recovered": len(appeared), "unexpected": 0, "duplicated": 0,
+        "stranded": len(stranded), "split_brain": 0,
+    }  # fmt: skip
+
+
+def test_lost_rows_and_seconds_are_bounded_each_by_its_own_promise() -> None:
+    gone = sorted(key for key, done in ACKNOWLEDGED.items() if 25 <= done < 28)
+    span = max(ACKNOWLEDGED[key] for key in gone) - min(ACKNOWLEDGED[key] for key in gone)
+    kept = view(set(ACKNOWLEDGED) - set(gone))
+    assert one(read(kept)).ruling is Ruling.BROKEN
+    assert one(read(kept, lost_writes=len(gone))).ruling is Ruling.KEPT
+    assert one(read(kept, loss_span=seconds(span + 0.01)), "bounded_loss").ruling is Ruling.KEPT
+    assert one(read(kept, loss_span=seconds(span - 0.01)), "bounded_loss").ruling is Ruling.BROKEN
+    verdict = one(read(kept), "bounded_loss")
+    assert verdict.ruling is Ruling.BROKEN
+    assert len(verdict.evidence["lost"]) == len(gone)
+    assert verdict.evidence["lost"][0]["address"] == "10.1.10.80"
+
+
+def test_an_incomplete_read_back_proves_nothing_but_what_another_node_has() -> None:
+    gone = sorted(ACKNOWLEDGED)[:3]
+    kept = view(set(ACKNOWLEDGED) - set(gone))
+    assert one(read(kept, complete=False)).ruling is Ruling.UNKNOWN
+    assert one(read(view(ACKNOWLEDGED), complete=False)).ruling is Ruling.UNKNOWN
+    assert one(read(kept, view(gone, "old_writer"), complete=False)).ruling is Ruling.BROKEN
+
+
+def test_no_view_of_the_writer_is_unknown() -> None:
+    assert one(read(view(ACKNOWLEDGED, "replica"))).ruling is Ruling.UNKNOWN
+    assert one(BASE).ruling is Ruling.UNKNOWN
+
+
+def test_views_that_disagree_are_unknown() -> None:
+    fewer = set(list(ACKNOWLEDGED)[1:])
+    assert "disagree" in one(read(view(ACKNOWLEDGED), view(fewer, source="api"))).reason
+
+
+def test_doubled_and_refused_rows_are_told() -> None:
+    record = run(lambda location, operation, second: 30 <= second < 60, outcome=Outcome.REFUSED)
+    every = {part.rows["write_id"][n].tobytes().hex() for part in record.parts for n in range(0, len(part.rows), 4)}
+    figures = one(read(view(every, rows=2), record=record)).figures
+    assert figures["duplicated_writes"] == len(every)
+    assert figures["unexpected_writes"] == figures["refused_writes"] > 0
+
+
+def test_a_fault_long_after_the_last_acknowledged_write_is_unknown() -> None:
+    record = run(lambda location, operation, second: operation == "create_trigger" and 12 <= second < 60)
+    verdict = one(read(view(acknowledged(record)), record=record))
+    assert verdict.ruling is Ruling.UNKNOWN
+
+
+@pytest.mark.parametrize(("created", "expected"), [(60.0, Ruling.BROKEN), (40.0, Ruling.KEPT)])
+def test_a_row_on_the_old_writer_after_the_promotion_is_a_split_brain(created: float, expected: Ruling) -> None:
+    some = min(ACKNOWLEDGED)
+    record = read(view(ACKNOWLEDGED), view([some], "old_writer", {some: created}), promoted=50)
+    assert one(record, "single_writer").ruling is expected
+
+
+def test_a_write_acknowledged_elsewhere_after_the_promotion_is_a_split_brain_too() -> None:
+    late = [key for key, done in ACKNOWLEDGED.items() if done > 100][:2]
+    record = read(view(set(ACKNOWLEDGED) - set(late)), promoted=50)
+    assert one(record, "single_writer").ruling is Ruling.BROKEN
+
+
+def test_an_old_writer_that_cannot_be_read_is_unknown() -> None:
+    assert one(read(view(ACKNOWLEDGED), promoted=50), "single_writer").ruling is Ruling.UNKNOWN
+    assert one(read(view(ACKNOWLEDGED)), "single_writer").ruling is Ruling.KEPT
+
+
+def test_jobs_run_exactly_once_or_not() -> None:
+    good = Jobs(("1", "2"), ("1", "2"), {"1": 1, "2": 1}, ())
+    for jobs, expected in [
+        (good, Ruling.KEPT),
+        (replace(good, results={"1": 1}), Ruling.BROKEN),
+        (replace(good, results={"1": 1, "2": 2}), Ruling.BROKEN),
+        (replace(good, results={"1": 1}, dead_letters=("2",)), Ruling.BROKEN),
+        (replace(good, processed=("1",), results={"1": 1}), Ruling.UNKNOWN),
+        (Jobs(), Ruling.UNKNOWN),
+    ]:
+        assert one(read(view(ACKNOWLEDGED), jobs=jobs), "jobs_exactly_once").ruling is expected
+
+
+@pytest.mark.parametrize(("by", "expected"), [("platform", Ruling.KEPT), ("operator", Ruling.BROKEN),
+                                              ("harness", Ruling.BROKEN)])  # fmt: skip
+def test_only_the_platform_keeps_a_promise_that_says_automatic(by: str, expected: Ruling) -> None:
+    assert one(run(events=[*story(), Decided(at(40), by, "promote")]), "automatic").ruling is expected
+
+
+def test_nobody_deciding_is_fine_only_when_nothing_had_to_be_decided() -> None:
+    assert one(run(), "automatic").ruling is Ruling.KEPT
+    writers = [WriterSeen(at(0), HOME, "db-1"), WriterSeen(at(50), NEXT, "db-2")]
+    assert one(run(events=[*story(), *writers]), "automatic").ruling is Ruling.UNKNOWN
+    told = DatabaseEvent(at(50), "db", HOME, "A failover has completed", ("failover",))
+    assert one(run(events=[*story(), *writers, told]), "automatic").ruling is Ruling.KEPT
+    down = run(lambda location, operation, second: operation == "create_trigger" and 30 <= second < 150)
+    verdict = one(down, "automatic")
+    assert verdict.ruling is Ruling.BROKEN
+    assert "nobody decided" in verdict.reason

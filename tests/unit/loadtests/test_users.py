@@ -1,0 +1,56 @@
+import json
+
+import pytest
+
+from harness.requests import Outcome
+from loadtests.routing import Reply
+from loadtests.users import judge, newest
+
+
+def answer(status: int, data: object, key: str = "data") -> Reply:
+    return Reply(status=status, body=json.dumps({key: data}).encode())
+
+
+ROW = {"id": "5b", "name": "gd-1"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "reply", "outcome"),
+    [
+        ("create_trigger", answer(201, ROW), Outcome.GOOD),
+        ("create_trigger", answer(200, ROW), Outcome.WRONG_STATUS),
+        ("create_trigger", answer(201, {"id": "5b", "name": "gd-2"}), Outcome.WRONG_BODY),
+        ("create_trigger", answer(201, {"name": "gd-1"}), Outcome.WRONG_BODY),
+        ("create_trigger", answer(201, ROW, "error"), Outcome.WRONG_BODY),
+        ("create_trigger", answer(503, ROW), Outcome.WRONG_STATUS),
+        ("list_triggers", answer(200, []), Outcome.GOOD),
+        ("list_triggers", answer(200, {}), Outcome.WRONG_BODY),
+        ("list_triggers", answer(401, []), Outcome.UNAUTHORIZED),
+        ("list_triggers", Reply(status=200, body=b"<html>"), Outcome.WRONG_BODY),
+        ("list_triggers", Reply(status=200, body=b"[]"), Outcome.WRONG_BODY),
+        ("list_triggers", Reply(Outcome.TIMED_OUT), Outcome.TIMED_OUT),
+        ("ponder_events", answer(200, [{"id": 1}]), Outcome.GOOD),
+        ("ponder_events", answer(200, []), Outcome.WRONG_BODY),
+        ("api_key_stats", answer(200, {"total": 0}), Outcome.GOOD),
+        ("api_key_stats", answer(200, []), Outcome.WRONG_BODY),
+    ],
+)
+def test_status_and_body_decide(operation: str, reply: Reply, outcome: Outcome) -> None:
+    assert judge(operation, reply, "gd-1").outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("events", "observed"),
+    [
+        ([{"created_at": "2026-01-01T00:00:00.000001Z"}], 1_767_225_600_000_001),
+        ([{"created_at": "2026-01-01T00:00:00"}, {"created_at": "2025-01-01T00:00:00+00:00"}], 1_767_225_600_000_000),
+        ([{"created_at": "2026-01-01T01:00:00+01:00"}], 1_767_225_600_000_000),
+        ([{"created_at": 1_767_225_600.5}], 1_767_225_600_500_000),
+        ([{"id": 7}, {"id": "12"}], 12),
+        ([{"id": "5b"}], 0),
+        (["odd"], 0),
+        ([{"created_at": "yesterday"}], 0),
+    ],
+)
+def test_the_newest_event_is_observed(events: list[object], observed: int) -> None:
+    assert newest(events) == observed

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness import target
+from harness.errors import BadInput, Refused
+
+TWIN = Path(__file__).resolve().parents[2] / "targets" / "twin.toml"
+
+
+def test_the_twins_target_is_sound():
+    loaded = target.load(TWIN)
+    assert [place.name for place in loaded.locations] == ["america", "europe", "asia"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "field"),
+    [
+        ('account = "123456789012"', 'account = "12"', "target.account"),
+        ('kind = "twin"', 'kind = "gcp"', "target.kind"),
+        ("port = 80", "port = 0", "api.port"),
+        ("regions_at_once = 1", "regions_at_once = 0", "limits.regions_at_once"),
+        ("[api]", "[apy]", "api"),
+        ('subnet = "10.101.0.0/24"', 'subnet = "here"', "locations.0.subnet"),
+        ("[target]", "[target", "TOML"),
+    ],
+)
+def test_bad_input_names_the_file_and_the_field(tmp_path, before, after, field):
+    text = TWIN.read_text()
+    assert before in text
+    path = tmp_path / "t.toml"
+    path.write_text(text.replace(before, after, 1))
+    with pytest.raises(BadInput) as caught:
+        target.load(path)
+    assert str(caught.value).startswith(f"{path}: {field}: ")
+
+
+def test_production_is_never_a_target(tmp_path):
+    path = tmp_path / "t.toml"
+    path.write_text(TWIN.read_text().replace('environment = "twin"', 'environment = "production"'))
+    with pytest.raises(Refused):
+        target.load(path)
+
+
+def test_a_missing_file_is_told_by_name(tmp_path):
+    with pytest.raises(BadInput, match="nowhere.toml"):
+        target.load(tmp_path / "nowhere.toml")

@@ -1,0 +1,149 @@
+"""The checkers against real sockets on loopback: every way in which an endpoint can answer, or not."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from harness.clock import Clock, Instant, real_sleep, seconds
+from harness.twin.api.route53.check_configs import Endpoint
+from harness.twin.api.route53.checkers import Checker, Checkers, checkers_of
+from harness.twin.api.route53.observations import Outcome
+from harness.twin.designs.catalogue import design
+
+CLOCK = Clock.start(20)
+HTTP = Endpoint("127.0.0.1", "elb.example", 0, "/health", None, seconds(1), 2)
+
+
+class Here:
+    @contextlib.contextmanager
+    def inside(self, place: str) -> Iterator[None]:
+        yield
+
+
+@dataclass
+class Seen:
+    outcomes: list[tuple[Instant, int, Outcome]] = field(default_factory=list)
+    more: threading.Condition = field(default_factory=threading.Condition)
+
+    def observe(self, check: str, checker: int, outcome: Outcome) -> None:
+        with self.more:
+            self.outcomes.append((CLOCK.now(), checker, outcome))
+            self.more.notify_all()
+
+    def first(self, count: int = 1) -> list[tuple[Instant, int, Outcome]]:
+        with self.more:
+            assert self.more.wait_for(lambda: len(self.outcomes) >= count, timeout=5)
+            return self.outcomes[:count]
+
+
+@contextlib.contextmanager
+def server(answer: bytes | None) -> Iterator[tuple[int, list[bytes]]]:
+    """A port that answers every request so (``None``: takes the request and stays silent), and what it was asked."""
+    asked: list[bytes] = []
+    kept: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def loop() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    client, _ = listener.accept()
+                    asked.append(client.recv(4096))
+                    if answer is None:
+                        kept.append(client)
+                        continue
+                    client.sendall(answer)
+                    client.close()
+
+        threading.Thread(target=loop, daemon=True).start()
+        yield listener.getsockname()[1], asked
+        listener.shutdown(socket.SHUT_RDWR)
+    for client in kept:
+        client.close()
+
+
+@contextlib.contextmanager
+def checking(endpoint: Endpoint, addresses: tuple[str, ...] = (), checkers: int = 1) -> Iterator[tuple[Checkers, Seen]]:
+    seen = Seen()
+    places = [Checker("here", "us-west-1", "127.0.0.1")] * checkers
+    driver = Checkers(CLOCK, Here(), places, lambda name, client: addresses, seen.observe)
+    driver.start()
+    driver.watch("one", endpoint)
+    try:
+        yield driver, seen
+    finally:
+        driver.stop()
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nall well\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "search", "success", "text"),
+    [
+        (OK, None, True, "Success: HTTP Status Code 200, OK"),
+        (b"HTTP/1.1 302 Found\r\n\r\n", None, True, "Success: HTTP Status Code 302, Found"),
+        (b"HTTP/1.1 503 x\r\n\r\n", None, False, "Failure: HTTP Status Code 503, Service Unavailable"),
+        (b"hello\r\n", None, False, "invalid HTTP response"),
+        (b"", None, False, "closed the connection"),
+        (None, None, False, "did not respond within the timeout"),
+        (OK, b"all well", True, "The search string was found"),
+        (OK, b"unwell", False, "did not contain the search string"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 5120 + b"late", b"late", False, "did not contain the search string"),
+    ],
+)
+def test_what_an_endpoint_may_answer(answer: bytes | None, search: bytes | None, success: bool, text: str) -> None:
+    with server(answer) as (port, asked), checking(replace(HTTP, port=port, search=search)) as (_, seen):
+        outcome = seen.first()[0][2]
+        assert outcome.success is success
+        assert text in outcome.text
+        assert asked[0].startswith(b"GET /health HTTP/1.1\r\nHost: elb.example\r\n")
+
+
+def test_a_refused_connection_fails_at_once_and_a_tcp_check_only_connects() -> None:
+    with server(OK) as (port, _), checking(replace(HTTP, port=port, path=None)) as (_, seen):
+        assert seen.first()[0][2].success
+    with checking(replace(HTTP, port=port)) as (_, seen):
+        assert "Connection refused" in seen.first()[0][2].text
+
+
+def test_a_host_is_resolved_for_each_probe_and_its_addresses_take_turns() -> None:
+    with server(OK) as (port, _):
+        endpoint = replace(HTTP, address=None, port=port)
+        with checking(endpoint, ("127.0.0.1", "127.0.0.2")) as (_, seen):
+            # The server listens on 127.0.0.1 alone, so every other probe is refused.
+            assert [outcome.success for _, _, outcome in seen.first(3)] == [True, False, True]
+    with checking(replace(HTTP, address=None)) as (_, seen):
+        assert "DNS resolution failed" in seen.first()[0][2].text
+
+
+def test_the_interval_counts_from_the_end_of_the_previous_probe() -> None:
+    with server(None) as (port, _), checking(replace(HTTP, port=port, interval=seconds(10))) as (_, seen):
+        (first, _, _), (second, _, _) = seen.first(2)
+    # Silence costs the response limit of 2 s each time: 10 s after the first failure, and 2 s more.
+    assert 11.9 <= (second - first).seconds <= 14
+
+
+def test_first_probes_are_spread_over_the_interval() -> None:
+    with server(OK) as (port, _), checking(replace(HTTP, port=port, interval=seconds(10)), checkers=5) as (_, seen):
+        times = [at for at, _, _ in seen.first(5)]
+    assert 6 <= (times[-1] - times[0]).seconds <= 10
+
+
+def test_a_check_that_is_no_longer_watched_is_not_probed() -> None:
+    with server(OK) as (port, _), checking(replace(HTTP, port=port)) as (driver, seen):
+        seen.first()
+        driver.watch("one", None)
+        before = driver.probes
+        real_sleep(0.2)
+        assert driver.probes == before
+
+
+def test_every_location_has_two_checkers() -> None:
+    placed = checkers_of(design("active_active", "hardened"))
+    assert [checker.place for checker in placed] == ["america"] * 2 + ["europe"] * 2 + ["asia"] * 2
