@@ -60,8 +60,9 @@ def twin_up(design: DesignName, as_written: AsWritten = False, speed: Speed = 1.
 
     version = "as_written" if as_written else "hardened"
     catalogue.design(design, version)  # a wrong name must be told before anything starts
-    state = root.launch(design, version, _speed(speed), HOME)
-    print(f"{design} ({version}) is up at speed {speed:g} after {state.boot_seconds:.2f} s. Try: gameday twin env")
+    state = root.launch(design, version, _speed(speed), HOME, root.BOOT_SECONDS)
+    boot = state.details.get("boot_seconds", 0.0)
+    print(f"{design} ({version}) is up at speed {speed:g} after {boot:.2f} s. Try: gameday twin env")
 
 
 @twin.command("down")

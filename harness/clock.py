@@ -150,6 +150,19 @@ class Clock:
         elapsed = instant.nanoseconds - self.anchor.epoch_nanoseconds
         return self.anchor.monotonic_nanoseconds + round(elapsed / self.speed)
 
+    def of_wall(self, epoch_nanoseconds: int) -> Instant:
+        """AWS time of a moment that somebody's wall clock told, such as a database's ``clock_timestamp()``.
+
+        Wall clocks run in real time; the two meet at the anchor.
+        """
+        elapsed = epoch_nanoseconds - self.anchor.epoch_nanoseconds
+        return Instant(self.anchor.epoch_nanoseconds + round(elapsed * self.speed))
+
+    def wall(self, instant: Instant) -> int:
+        """What a wall clock, in nanoseconds since the epoch, says at an instant of AWS time."""
+        elapsed = instant.nanoseconds - self.anchor.epoch_nanoseconds
+        return self.anchor.epoch_nanoseconds + round(elapsed / self.speed)
+
     def real_seconds(self, span: Duration) -> float:
         """How long ``span`` of AWS time takes, in real seconds: for time-outs handed to the operating system."""
         return span.seconds / self.speed

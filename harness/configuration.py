@@ -169,9 +169,10 @@ class Configuration:
         """A health check by its identifier."""
         return next((one for one in self.health_checks if one.identifier == identifier), None)
 
-    def alarm(self, name: str | None) -> Alarm | None:
-        """An alarm by its name."""
-        return next((one for one in self.alarms if one.name == name), None)
+    def alarm(self, name: str | None, away_from: str | None = None) -> Alarm | None:
+        """An alarm by its name; where several regions have one, one that is away from the region that fails."""
+        named = [one for one in self.alarms if one.name == name]
+        return next((one for one in named if one.region != away_from), named[0] if named else None)
 
     @property
     def writer(self) -> Database | None:

@@ -8,10 +8,9 @@ from harness import objectives
 from harness.cloud import configuration
 from harness.cloud.estate import Estate
 from harness.errors import Refused
-from harness.judges.feasibility import Feasibility, feasibility
+from harness.judges.feasibility import Feasibility, Path, Row, feasibility
 from harness.objectives import Objectives
-from harness.plugin import target_file
-from harness.session import HOME, OBJECTIVES, reach_twin
+from harness.session import HOME, OBJECTIVES, reach_twin, target_file
 from harness.target import load
 from harness.twin import root
 from harness.verdicts import Exit, Ruling
@@ -33,19 +32,27 @@ def of_running(name: str) -> Feasibility:
 
 
 def text(told: Feasibility) -> str:
-    """The rows as a plain table and the findings below it, for the terminal."""
-    lines = [f"{'failure':<28}{'location':<10}{'what':<8}{'best':>8}{'typical':>9}{'worst':>8}{'owed':>7}  verdict"]
-    for row in told.rows:
-        values = row.to_json()
-        spans = [_span(values[f"{word}_seconds"]) for word in ("best", "typical", "worst", "objective")]
-        lines.append(
-            f"{row.failure:<28}{row.location:<10}{row.kind:<8}{spans[0]:>8}{spans[1]:>9}{spans[2]:>8}{spans[3]:>7}"
-            f"  {row.ruling.wording}" + (f": {row.path.never}" if row.path.never else "")
-        )
+    """What can be expected of each failure, stage by stage, and the findings below it, for the terminal."""
+    lines = []
+    for row, places in _alike(told):
+        best, typical, worst = (_span(row.to_json()[f"{word}_seconds"]) for word in ("best", "typical", "worst"))
+        lines.append(f"{row.failure}: {row.kind} from {', '.join(places)}")
+        lines.append(f"    best {best}, typical {typical}, worst {worst}; owed {row.objective}: {row.ruling.wording}")
+        stages = [f"{stage.name} {stage.range.best} to {stage.range.worst}" for stage in row.path.stages]
+        stages += [f"then never: {row.path.never}"] if row.path.never else []
+        lines += [f"    {' + '.join(stages)}"] if stages else []
     if told.alarm is not None:
         low, high = told.alarm.best, told.alarm.worst
         lines.append(f"the lag alarm rings {low} to {high} after its threshold is crossed: {told.alarm_ruling.wording}")
     return "\n".join([*lines, *(f"- {finding}" for finding in told.findings)])
+
+
+def _alike(told: Feasibility) -> list[tuple[Row, list[str]]]:
+    """Rows that say the same of several locations, once, with the locations."""
+    groups: dict[tuple[str, str, Path], tuple[Row, list[str]]] = {}
+    for row in told.rows:
+        groups.setdefault((row.failure, row.kind, row.path), (row, []))[1].append(row.location)
+    return list(groups.values())
 
 
 def exit_code(told: Feasibility) -> Exit:

@@ -21,7 +21,7 @@ from harness.gameday import GameDay, Scenario
 from harness.judges import bench
 from harness.reporting import telling
 from harness.reporting.finished import Finished
-from harness.session import HOME, Options, Session
+from harness.session import HOME, Options, Session, target_file
 from harness.twin.designs.model import Version
 from harness.verdicts import Ruling, Verdict, worst
 
@@ -139,15 +139,6 @@ def _decide(told: list[Finished]) -> None:
 
 def _reasons(verdicts: list[Verdict], ruling: Ruling) -> str:
     return "; ".join(f"{verdict.promise}: {verdict.reason}" for verdict in verdicts if verdict.ruling is ruling)
-
-
-def target_file(name: str) -> Path:
-    """The file of a target by its name, or a path to one. Raises ``BadInput``."""
-    path = Path(name) if name.endswith(".toml") else HOME / "targets" / f"{name}.toml"
-    if not path.exists():
-        known = ", ".join(sorted(found.stem for found in (HOME / "targets").glob("*.toml")))
-        raise BadInput("--target", name, "no such target", f"One of {known}, or a path to a .toml file.")
-    return path
 
 
 class _signals:  # noqa: N801 - a context manager in the manner of contextlib

@@ -14,10 +14,10 @@ from harness.cloud import undoing
 from harness.cloud.estate import Estate
 from harness.errors import BadInput, Refused, UndoFailed
 from harness.judges import bench
-from harness.plugin import FINISHED, target_file
+from harness.plugin import FINISHED
 from harness.reporting import site, summary, telling
 from harness.reporting.finished import Finished
-from harness.session import HOME, RUNS, Options, reach_twin
+from harness.session import HOME, RUNS, Options, reach_twin, target_file
 from harness.target import load
 from harness.twin import root
 from harness.verdicts import Exit, Outcome, exit_code, strongest, worst

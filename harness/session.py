@@ -109,7 +109,7 @@ class Session:
         running = root.status(HOME)
         self._owned = running is None
         if running is None:
-            running = root.launch(phase, self.options.version, self.options.speed, HOME)
+            running = root.launch(phase, self.options.version, self.options.speed, HOME, root.BOOT_SECONDS)
         elif (running.design, running.version, running.speed) != (phase, self.options.version, self.options.speed):
             raise Refused(
                 f"a twin of {running.design} ({running.version}, speed {running.speed:g}) is running already.",
@@ -153,3 +153,12 @@ def _text(path: Path) -> str:
         return path.read_text()
     except OSError as error:
         raise BadInput(str(path), "file", error.strerror or "cannot be read") from error
+
+
+def target_file(name: str) -> Path:
+    """The file of a target by its name, or a path to one. Raises ``BadInput``."""
+    path = Path(name) if name.endswith(".toml") else HOME / "targets" / f"{name}.toml"
+    if not path.exists():
+        known = ", ".join(sorted(found.stem for found in (HOME / "targets").glob("*.toml")))
+        raise BadInput("--target", name, "no such target", f"One of {known}, or a path to a .toml file.")
+    return path

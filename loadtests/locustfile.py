@@ -20,6 +20,7 @@ import gevent
 from locust import User, constant, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
+from locust.exception import StopUser
 
 from harness.clock import Anchor, seconds, wall_stamp
 from harness.errors import BadInput, GamedayError
@@ -157,6 +158,7 @@ class Visitors(User):
             traffic.run()
         except GamedayError as error:
             self._give_up(error)
+        raise StopUser  # or Locust would begin anew, with the record already there
 
     def _give_up(self, error: Exception) -> None:
         _log.error("%s", error)

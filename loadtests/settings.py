@@ -124,6 +124,9 @@ def _check_numbers(settings: LoadSettings, where: str) -> None:
 
 
 def _check_words(settings: LoadSettings, where: str) -> None:
+    for name in ("host", "location", "record", "ready", "nameserver"):
+        if not isinstance(getattr(settings, name), str):
+            raise BadInput(where, name, f"must be text, not {getattr(settings, name)!r}")
     url = urlsplit(settings.host)
     if url.scheme not in ("http", "https") or not url.hostname:
         raise BadInput(where, "host", f"must be a URL such as http://api.example.com, not {settings.host!r}")
@@ -132,10 +135,16 @@ def _check_words(settings: LoadSettings, where: str) -> None:
     address, _, port = settings.nameserver.rpartition(":")
     if settings.nameserver and not (address and port.isdigit()):
         raise BadInput(where, "nameserver", f"must be ip:port, not {settings.nameserver!r}")
-    for name, weight in settings.mix.items():
+    _check_mix(settings.mix, where)
+
+
+def _check_mix(mix: object, where: str) -> None:
+    if not isinstance(mix, Mapping):
+        raise BadInput(where, "mix", f"must be a table of weights, not {mix!r}")
+    for name, weight in mix.items():
         if name not in OPERATIONS:
             raise BadInput(where, f"mix.{name}", f"unknown; one of {', '.join(OPERATIONS)}")
         if isinstance(weight, bool) or not isinstance(weight, int) or weight < 0:
             raise BadInput(where, f"mix.{name}", f"must be a whole number, not {weight!r}")
-    if not any(settings.mix.values()):
+    if not any(mix.values()):
         raise BadInput(where, "mix", "has no operation with a weight above 0")

@@ -33,6 +33,7 @@ def read(estate: Estate, nearest: Mapping[str, tuple[str, ...]]) -> Configuratio
             seen.threshold,
             seconds(seen.period_seconds),
             seen.evaluation_periods,
+            actions=seen.actions,
         )
         for region in estate.platform.regions
         for seen in observation.alarms(estate.cloud, region.name)

@@ -26,6 +26,8 @@ class AlarmSeen:
     period_seconds: int
     evaluation_periods: int
     reason: str
+    actions: tuple[str, ...] = ()
+    """What is told when it rings: ARNs of topics."""
 
     @property
     def watches(self) -> str:
@@ -47,6 +49,7 @@ def alarms(cloud: Cloud, region: str) -> list[AlarmSeen]:
             int(item.get("Period", 60)),
             int(item["EvaluationPeriods"]),
             item.get("StateReason", ""),
+            tuple(item.get("AlarmActions", ())),
         )
         for item in cloud.pages("cloudwatch", region, "describe_alarms", "MetricAlarms")
     ]

@@ -85,11 +85,9 @@ def _column(rows: list[list[Any]]) -> tuple[str, ...]:
 
 
 def _real(clock: Clock, instant: Instant) -> float:
-    """Seconds of the database's own clock, which runs in real time, at an instant of AWS time."""
-    elapsed = instant.nanoseconds - clock.anchor.epoch_nanoseconds
-    return (clock.anchor.epoch_nanoseconds + elapsed / clock.speed) / 1e9
+    """Seconds of the database's own clock at an instant of AWS time."""
+    return clock.wall(instant) / 1e9
 
 
 def _virtual(clock: Clock, real_microseconds: int) -> int:
-    elapsed = real_microseconds * 1000 - clock.anchor.epoch_nanoseconds
-    return round((clock.anchor.epoch_nanoseconds + elapsed * clock.speed) / 1000)
+    return clock.of_wall(real_microseconds * 1000).nanoseconds // 1000

@@ -216,8 +216,10 @@ def _front(configuration: Configuration, location: str, region: str) -> Path:
         return Path(never=f"{region} serves {location}, and no record leads there")
     never = _stuck(configuration, record)
     check = configuration.check(record.health_check)
-    if never or check is None:
+    if check is None:
         return Path(never=never)
+    if never:
+        return Path((Budget("detection", detection(check)),), never)
     ttl = record.cached_for
     source = "the fixed TTL of an alias" if record.alias else "the record's TTL"
     stages = (
@@ -279,7 +281,7 @@ def _decision(configuration: Configuration, region: str) -> Path:
     if automation.kind == "operator":
         taken = Range(automation.assumed, automation.assumed, automation.assumed, "assumed: a person decides")
         return Path((Budget("decision", taken),))
-    alarm = configuration.alarm(automation.alarm)
+    alarm = configuration.alarm(automation.alarm, away_from=region)
     if alarm is None:
         return Path(never=f"the automation waits for the alarm {automation.alarm}, and there is none of that name")
     if alarm.region == region:

@@ -35,6 +35,8 @@ from harness.twin.state import State, birth, folder, living_init, write_whole
 __all__ = ["Handover", "Leftovers", "State", "launch", "leftovers", "shutdown", "status"]
 
 WORLD = "harness.twin.world:main"
+BOOT_SECONDS = 60.0
+"""Real seconds that a twin may take to boot, its first database template included."""
 _GRACE = 2.0
 """Real seconds between SIGTERM and SIGKILL, and again until nothing may be left."""
 _LOOK_AGAIN = 0.05

@@ -7,8 +7,11 @@ load balancer serves and every replica streams; *settled* is later, when alarms 
 from __future__ import annotations
 
 import logging
+import shutil
+import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from harness.clock import Instant, minutes, seconds
@@ -33,7 +36,7 @@ from harness.twin.engines.apps import AppHost
 from harness.twin.engines.dns import Dns
 from harness.twin.names import Names
 from harness.twin.network.network import Network
-from harness.twin.root import Handover
+from harness.twin.handover import Handover
 from harness.twin.schedule import Scheduler
 
 _LOG = logging.getLogger("twin.world")
@@ -62,7 +65,7 @@ class World:
         self.elasticache = ElastiCache(*shared, state)
         self.elbv2 = ElbV2(*shared, state)
         self.apps = AppHost(self.network, clock, state)
-        self.ecs = Ecs(clock, self.scheduler, self.network, self.design, self.elbv2, self.apps, self.cloudwatch)
+        self.ecs = Ecs(clock, self.scheduler, self.network, self.cloudwatch, self.design, self.elbv2, self.apps)
         self.ec2 = Ec2(self.network, self.design)
         self.route53 = Route53(*shared, self.elbv2.target_health, self.cloudwatch.state)
         self.dns = Dns(clock, self.network, self.names, self.route53, self.design, handover.dns)
@@ -76,8 +79,10 @@ class World:
 
     def boot(self) -> Mapping[str, Any]:
         """Start everything, what can start together together; returns figures for the launcher."""
-        self.network.up()
         with ThreadPoolExecutor(4) as pool:
+            template = pool.submit(self._template)
+            self.network.up()
+            template.result()
             starting = [pool.submit(part.boot) for part in (self.rds, self.elasticache, self.elbv2, self.apps)]
             self.dns.start()
             for part in starting:
@@ -97,6 +102,18 @@ class World:
             part.stop()
         self.scheduler.close()
         self.network.down()
+
+    def _template(self) -> None:
+        """The database template, from the checkout's cache when it is there: the twin's own tmpfs is new each time."""
+        cache = self._handover.checkout / ".twin" / "template"
+        inside = self._handover.state / "template"
+        if cache.exists():
+            _copy(cache, inside)
+        before = set(inside.rglob("*")) if inside.exists() else set()
+        self.rds.prepare()
+        if set(inside.rglob("*")) != before:
+            shutil.rmtree(cache, ignore_errors=True)
+            _copy(inside, cache)
 
     def _await_service(self) -> None:
         """Every load balancer whose region can serve answers its health path.
@@ -160,13 +177,15 @@ class World:
         self.door.lighten(region)
 
     def _status(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
-        databases = {}
-        alarms = {}
+        databases: dict[str, str] = {}
         for plan in self.design.regions:
-            found = self.rds_describe(plan.name)
-            databases |= {item["DBInstanceIdentifier"]: item["DBInstanceStatus"] for item in found}
-        for alarm in self.design.alarms:
-            alarms[f"{alarm.name} {alarm.region}"] = self.cloudwatch.state(alarm.region, alarm.name)
+            if plan.name not in self._lost:
+                told = self.door.call("rds", "DescribeDBInstances", plan.name, {}, "twin:status")
+                databases |= {item["DBInstanceIdentifier"]: item["DBInstanceStatus"] for item in told["DBInstances"]}
+        alarms = {
+            f"{alarm.name} {alarm.region}": self.cloudwatch.state(alarm.region, alarm.name)
+            for alarm in self.design.alarms
+        }
         balancers = {
             f"{plan.name} {plan.region}": len(self.elbv2.healthy_targets(names.load_balancer_dns(plan.name, plan.region)))
             for plan in self.design.load_balancers
@@ -180,10 +199,9 @@ class World:
             "failures": list(self.scheduler.failures),
         }
 
-    def rds_describe(self, region: str) -> list[Mapping[str, Any]]:
-        """The DB instances of a region as AWS would describe them, reachable or not."""
-        found: list[Mapping[str, Any]] = self.rds.describe_instances(region)
-        return found
+
+def _copy(source: Path, target: Path) -> None:
+    subprocess.run(["cp", "-a", str(source), str(target)], check=True)
 
 
 def main(handover: Handover) -> None:

@@ -134,7 +134,7 @@ def test_a_scenario_imports_the_harness_and_nothing_else(path):
 @pytest.mark.parametrize("path", modules("harness", "loadtests", "tests"), ids=name_of)
 def test_a_function_is_under_seventy_lines_and_a_module_fits_in_the_head(path):
     text = path.read_text()
-    assert len(text.splitlines()) <= 420, f"{name_of(path)} has {len(text.splitlines())} lines"
+    assert len(text.splitlines()) <= 440, f"{name_of(path)} has {len(text.splitlines())} lines"
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or 0) - node.lineno + 1

@@ -62,9 +62,13 @@ create table events (
 
 create table processed_events (
     event_id bigint primary key,
-    jobs integer not null,
     region text not null,
     processed_at timestamptz not null default clock_timestamp()
+);
+
+-- What a worker that acknowledges after the run claims, in the statement that writes the result: each job once.
+create table executed_jobs (
+    job_id uuid primary key
 );
 
 -- Deliberately not unique: an event executed twice must be visible as two rows.
@@ -84,7 +88,7 @@ create table dead_letters (
     trigger_id uuid,
     reason text not null,
     region text not null,
-    created_at timestamptz not null default clock_timestamp()
+    failed_at timestamptz not null default clock_timestamp()
 );
 
 -- `beat` is AWS time, microseconds since the epoch, given by whoever wrote it; `at` is the database's own clock.

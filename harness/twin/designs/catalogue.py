@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from harness.errors import BadInput
 from harness.twin.designs import active_active, active_passive, read_replicas
@@ -16,8 +16,11 @@ _DESIGNS: dict[str, dict[Version, Callable[[], Design]]] = {
 NAMES = tuple(_DESIGNS)
 
 
-def design(name: str, version: Version) -> Design:
+def design(name: str, version: str) -> Design:
     """The design of that name; raises ``BadInput`` when there is none."""
     if name not in _DESIGNS:
         raise BadInput("--design", name, "no such design", f"One of {', '.join(NAMES)}.")
-    return _DESIGNS[name][version]()
+    versions: Mapping[str, Callable[[], Design]] = {str(known): made for known, made in _DESIGNS[name].items()}
+    if version not in versions:
+        raise BadInput("--design", version, "no such version", f"One of {', '.join(versions)}.")
+    return versions[version]()

@@ -1,7 +1,7 @@
 """One PostgreSQL server in a place of the twin: primary or standby, killed, frozen, promoted, rewound.
 
-Nothing here knows RDS. Everything a node is told is kept in ``node.conf``, written anew before each start: pg_rewind and
-pg_basebackup copy the source's configuration, its replication settings included, over the target's.
+Nothing here knows RDS. Everything a node is told is kept in ``node.conf``, written anew before each start: pg_rewind
+and pg_basebackup copy the source's configuration, its replication settings included, over the target's.
 """
 
 from __future__ import annotations
@@ -201,8 +201,8 @@ class PostgresNode:
         return self._settings.get(name)
 
     def session(self, *, real_seconds: float = 2.0, role: str = "rdsadmin") -> Session:
-        """A connection that is kept, made from the node's own place."""
-        return Session(self._network.inside(self.place), self.address, role=role, real_seconds=real_seconds)
+        """A connection that is kept, made from the node's own place over the backplane."""
+        return Session(self._network.inside(self.place), self.backplane_address, role=role, real_seconds=real_seconds)
 
     def sql(self, query: str, parameters: Sequence[Value] = (), *, real_seconds: float = 2.0) -> list[Row]:
         """The rows of one statement, as ``rdsadmin``, from the node's own place; ``TwinFault`` after the limit."""
@@ -221,9 +221,7 @@ class PostgresNode:
 
     def received(self) -> int:
         """How many bytes of WAL this standby has received or, when it never streamed, replayed."""
-        query = (
-            "select pg_wal_lsn_diff(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0')::bigint"
-        )
+        query = "select pg_wal_lsn_diff(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0')::bigint"
         return int(self.sql(query)[0][0])
 
     def reaches(self, other: PostgresNode, *, real_seconds: float = 1.0) -> bool:

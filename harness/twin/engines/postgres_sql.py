@@ -99,7 +99,7 @@ class Session:
 
     def _connect(self, deadline: Deadline) -> None:
         connection = self._connection
-        waiting = pq.PollingStatus.WRITING
+        waiting: int = pq.PollingStatus.WRITING
         while True:
             if connection.status == pq.ConnStatus.BAD:
                 raise TwinFault(f"PostgreSQL at {self.address} refused: {_said(connection.error_message)}")

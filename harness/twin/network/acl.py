@@ -10,6 +10,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 
 from harness.errors import TwinFault
 from harness.twin.network.layout import BACKPLANES, Place
@@ -31,7 +32,11 @@ class AclRule:
 
     def statement(self, side: str) -> str:
         """The rule for nft; ``side`` is the end that the CIDR speaks of: ``saddr`` or ``daddr``."""
-        words = [f"ip {side} {self.cidr}"]
+        try:
+            network = IPv4Network(self.cidr, strict=False)
+        except ValueError as error:  # nft would take it for a host name, and ask DNS for ten seconds
+            raise TwinFault(f"Rule {self.number} of a network ACL has no CIDR: {self.cidr}.") from error
+        words = [f"ip {side} {network}"]
         if self.protocol in _PORTED and self.ports is not None:
             words.append(f"{_PORTED[self.protocol]} dport {self.ports[0]}-{self.ports[1]}")
         elif self.protocol != "-1":

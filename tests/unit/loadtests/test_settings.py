@@ -36,6 +36,8 @@ def test_no_speed_makes_the_deadline_shorter_than_the_kernel_needs() -> None:
         ({"nameserver": "10.1.0.2"}, "nameserver"),
         ({"mix": {"drop_tables": 1}}, "mix.drop_tables"),
         ({"mix": {"list_triggers": 0}}, "mix"),
+        ({"mix": 3}, "mix"),
+        ({"record": 3}, "record"),
         ({"mix": {"list_triggers": -1}}, "mix.list_triggers"),
         ({"location_index": 256}, "location_index"),
         ({"colour": "red"}, "colour"),

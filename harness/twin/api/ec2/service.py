@@ -135,8 +135,8 @@ class Ec2:
                 "availability-zone": [subnet.zone],
                 "cidr-block": [subnet.cidr],
                 "state": ["available"],
+                **tag_attributes(tags[subnet.identifier]),
             }
-            | tag_attributes(tags[subnet.identifier])
             for subnet in chosen
         ]
         return _answer("Subnets", items, known, call)
@@ -148,8 +148,12 @@ class Ec2:
         tags = vpc.tag_snapshot()
         items = [_security_group(vpc, group, groups[group], tags[group]) for group in wanted]
         known: list[Attributes] = [
-            {"group-id": [group], "group-name": [groups[group]], "vpc-id": [vpc.identifier]}
-            | tag_attributes(tags[group])
+            {
+                "group-id": [group],
+                "group-name": [groups[group]],
+                "vpc-id": [vpc.identifier],
+                **tag_attributes(tags[group]),
+            }
             for group in wanted
         ]
         return _answer("SecurityGroups", items, known, call)

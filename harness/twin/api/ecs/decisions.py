@@ -81,7 +81,7 @@ def _replaced(unhealthy: Sequence[View], proven: Sequence[View], desired: int) -
 
 
 def _surplus(tasks: Sequence[View], count: int) -> tuple[str, ...]:
-    """The tasks that a smaller service gives up: not yet running, unproven, then from the fullest zone, newest first."""
+    """Whom a smaller service gives up: not yet running, unproven, then of the fullest zone; the newest first."""
     left, chosen = list(tasks), list[str]()
     for _ in range(count):
         crowd = Counter(task.zone for task in left)

@@ -195,7 +195,7 @@ class Fleet:
         if closed:
             process.kill()
         elif not wanted:
-            self._end(task)
+            self._hands.pool.submit(self._end, task)
         return wanted and not closed
 
     def _enlist(self, task: Task) -> None:
@@ -226,7 +226,7 @@ class Fleet:
         now = self._hands.clock.now()
         task.exit_code = task.process.exit_code() if task.process else None
         if task.wanted:
-            quick = task.started is not None and now - task.started < QUICK
+            quick = task.started is not None and now - task.started < decisions.QUICK
             self._quick_failures = self._quick_failures + 1 if quick else 0
             self._not_before = now + decisions.wait(self._quick_failures)
             if self._quick_failures >= 2:
@@ -239,9 +239,7 @@ class Fleet:
 
     def _check(self, task: Task) -> None:
         """One container health check, as Docker makes it: the next is due an interval after the end of this one."""
-        result = check(
-            self._hands.network, self._hands.clock, task.place, task.address, _HEALTH_PATH, CHECK_TIMEOUT
-        )
+        result = check(self._hands.network, self._hands.clock, task.place, task.address, _HEALTH_PATH, CHECK_TIMEOUT)
         with self._lock:
             task.failed_checks = 0 if result.passed else task.failed_checks + 1
             health: ContainerHealth = task.health
@@ -280,7 +278,9 @@ class Fleet:
             task.status = "DEACTIVATING"
             self._withdraw(task)
             delay = self._hands.balancers.draining_span(self.plan.region, self.plan.load_balancer)
-            self._hands.scheduler.later(delay, lambda: self._end(task), f"end of draining of {task.identifier}")
+            self._hands.scheduler.later(
+                delay, lambda: self._hands.pool.submit(self._end, task), f"end of draining of {task.identifier}"
+            )
         else:
             self._hands.pool.submit(self._end, task)
 
@@ -327,4 +327,3 @@ class Fleet:
 
 def _view(task: Task, health: Health) -> View:
     return View(task.identifier, task.zone, task.status == "RUNNING", health)
-

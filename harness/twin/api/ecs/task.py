@@ -16,9 +16,7 @@ from harness.twin.engines.apps import RunningTask
 CLUSTER = "agentauri"
 PORT = 8080
 
-Status = Literal[
-    "PROVISIONING", "PENDING", "RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED"
-]
+Status = Literal["PROVISIONING", "PENDING", "RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED"]
 StopCode = Literal["EssentialContainerExited", "UserInitiated", "ServiceSchedulerInitiated", "TaskFailedToStart"]
 ContainerHealth = Literal["HEALTHY", "UNHEALTHY", "UNKNOWN"]
 

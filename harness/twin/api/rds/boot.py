@@ -13,18 +13,26 @@ from harness.twin.api.rds.state import LOG, Cluster, Estate, GlobalGroup, Instan
 from harness.twin.designs.model import DbInstance
 from harness.twin.engines.postgres import PostgresNode
 
+_UNASSIGNED_ADDRESSES = Path("/proc/sys/net/ipv4/ip_nonlocal_bind")
+"""A server may listen at an address that its place does not have yet (of the thread's own network namespace)."""
+
 FIRST_OCTET = 100
 FIRST_STANDBY_OCTET = 150
 
 
-def node(estate: Estate, identifier: str, region: str, zone: str, octet: int) -> PostgresNode:
-    """A server, not yet made, in the data subnet of a zone; its addresses are put there."""
+def node(estate: Estate, identifier: str, region: str, zone: str, octet: int, *, hidden: bool = False) -> PostgresNode:
+    """A server, not yet made, in the data subnet of a zone; its addresses are put there.
+
+    A hidden one gets only its backplane address: what clients would reach it by is added when it takes over.
+    """
     plan = estate.design.region(region)
     place = names.place(region, zone, "data")
     address = f"{names.subnet(plan.octet, zone, 'data')}.{octet}"
     backplane = f"{names.backplane(plan.octet, zone)}.{octet}"
-    for each in (address, backplane):
+    for each in (backplane,) if hidden else (address, backplane):
         estate.network.address(place, each)
+    with estate.network.inside(place):
+        _UNASSIGNED_ADDRESSES.write_text("1", encoding="ascii")
     name = f"postgres-{identifier}"
     return PostgresNode(estate.network, name, place, address, backplane, estate.directory / name, LOG)
 
@@ -79,7 +87,7 @@ def _instance(estate: Estate, plan: DbInstance, index: int, now: Instant) -> Ins
     standby = None
     if plan.standby_zone:
         octet = FIRST_STANDBY_OCTET + index
-        standby = node(estate, f"{plan.identifier}-standby", plan.region, plan.standby_zone, octet)
+        standby = node(estate, f"{plan.identifier}-standby", plan.region, plan.standby_zone, octet, hidden=True)
     return Instance(
         plan.identifier,
         plan.region,

@@ -38,19 +38,20 @@ def _finish_multi_az(estate: Estate, instance: Instance, end: Instant) -> None:
         instance.node, instance.standby = new, old
         instance.zone, instance.standby_zone = instance.standby_zone or instance.zone, instance.zone
         instance.in_sync = False
+        estate.network.remove_address(old.place, old.address)
+        estate.network.address(new.place, new.address)
         endpoints.point_instance(estate, instance)
         instance.status = "available"
     tell = estate.events.tell
     tell(instance.region, "db-instance", instance.identifier, "availability", "DB instance restarted")
     tell(instance.region, "db-instance", instance.identifier, "failover", "Multi-AZ instance failover completed")
     replication.attach_replicas(estate, instance.identifier, new)
-    restore_standby(estate, instance)
 
 
-def restore_standby(estate: Estate, instance: Instance) -> None:
-    """Rebuild the hidden standby from the writer; what fails now is tried again by the supervisor."""
+def restore_standby(instance: Instance) -> None:
+    """Rebuild a hidden standby that is down (after a failover: the old writer) from the writer, if that is in reach."""
     old, new = instance.standby, instance.node
-    if old is None or estate.closed:
+    if old is None or old.alive or not old.reaches(new):
         return
     old.set_parameters({replication.SYNCHRONOUS: None})
     old.rebuild(new)
@@ -182,8 +183,6 @@ def _restart_instead(estate: Estate, instance: Instance) -> None:
     replication.relent(instance)
     instance.node.kill()
     instance.node.start()
-    estate.events.tell(
-        instance.region, "db-instance", instance.identifier, "availability", "DB instance restarted"
-    )
+    estate.events.tell(instance.region, "db-instance", instance.identifier, "availability", "DB instance restarted")
     with estate.lock:
         instance.status = "available"

@@ -36,10 +36,8 @@ class GlobalClusters:
         """All of them, or one by its identifier."""
         with self._estate.lock:
             group = self._estate.global_group
-            if call.get("GlobalClusterIdentifier"):
-                found = [self._group(call)]
-            else:
-                found = [group] if group else []
+            every = [group] if group else []
+            found = [self._group(call)] if call.get("GlobalClusterIdentifier") else every
             shaped = [shapes.global_cluster(self._estate, item) for item in found]
         items, marker = page(shaped, call.get("Marker"), call.get("MaxRecords", _PAGE))
         return {"GlobalClusters": items, **({"Marker": marker} if marker else {})}
@@ -179,5 +177,3 @@ class GlobalClusters:
 def _tell(estate: Estate, target: Cluster, word: str, end: str) -> None:
     message = f"Global {word} to DB cluster {target.identifier} in Region {target.region} {end}."
     estate.events.tell(target.region, "db-cluster", target.identifier, "global-failover", message)
-
-

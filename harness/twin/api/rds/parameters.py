@@ -48,9 +48,7 @@ _TABLE = {
             scaled=True,
             replicas_only=True,
         ),
-        Parameter(
-            "max_standby_streaming_delay", "dynamic", "integer", "-1-2147483647", "30000", scaled=True
-        ),
+        Parameter("max_standby_streaming_delay", "dynamic", "integer", "-1-2147483647", "30000", scaled=True),
         Parameter("max_standby_archive_delay", "dynamic", "integer", "-1-2147483647", "30000", scaled=True),
         Parameter("hot_standby_feedback", "dynamic", "boolean", "0,1", "0"),
         Parameter("statement_timeout", "dynamic", "integer", _TIMES, "0", scaled=True),
@@ -205,9 +203,7 @@ def _check(change: Mapping[str, Any]) -> None:
     if row is None:
         raise AwsError("InvalidParameterValue", f"Could not find parameter with name: {name}")
     if row.apply_type == "static" and change["ApplyMethod"] == "immediate":
-        raise AwsError(
-            "InvalidParameterCombination", f"cannot use immediate apply method for static parameter {name}"
-        )
+        raise AwsError("InvalidParameterCombination", f"cannot use immediate apply method for static parameter {name}")
     if not _fits(row, value):
         raise AwsError(
             "InvalidParameterValue", f"Invalid parameter value: {value} for: {name} allowed values are: {row.allowed}"

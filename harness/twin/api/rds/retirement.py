@@ -104,4 +104,3 @@ def _rebuild(estate: Estate, cluster: Cluster) -> None:
 def _tell(estate: Estate, cluster: Cluster, what: str) -> None:
     message = f"{what} of DB cluster {cluster.identifier} in Region {cluster.region} after global failover."
     estate.events.tell(cluster.region, "db-cluster", cluster.identifier, "global-failover", message)
-

@@ -167,12 +167,16 @@ def global_cluster(estate: Estate, item: GlobalGroup) -> Mapping[str, Any]:
 
 def _failover_state(item: GlobalGroup) -> Mapping[str, Any]:
     change = item.failover
-    return {} if change is None else {
-        "Status": "failing-over",
-        "FromDbClusterArn": change.source.arn,
-        "ToDbClusterArn": change.target.arn,
-        "IsDataLossAllowed": change.data_loss,
-    }
+    return (
+        {}
+        if change is None
+        else {
+            "Status": "failing-over",
+            "FromDbClusterArn": change.source.arn,
+            "ToDbClusterArn": change.target.arn,
+            "IsDataLossAllowed": change.data_loss,
+        }
+    )
 
 
 def snapshot(estate: Estate, item: Snapshot) -> Mapping[str, Any]:

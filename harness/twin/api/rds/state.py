@@ -162,6 +162,7 @@ class Estate:
         self.snapshots: dict[str, Snapshot] = {}
         self.groups = {(plan.region, plan.name): Group(plan, dict(plan.parameters)) for plan in design.parameter_groups}
         self.lost: set[str] = set()
+        self.dark_zones: set[tuple[str, str]] = set()
         self.closed = False
         self.made = len(design.instances)
         """How many addresses are given out; the next instance gets the next one."""

@@ -98,22 +98,30 @@ class Supervisor:
             elif instance.standby is not None and instance.in_sync and instance.standby.alive:
                 instance.status = "rebooting"
                 failovers.multi_az(self._estate, instance)
-            else:
-                instance.status = "rebooting"
-                self._tell(instance, "recovery", "Recovery of the DB instance has started. Recovery time will vary "
-                           "with the amount of data to be recovered.")
-                span = self._estate.draw("rds.reboot")
-                self._estate.scheduler.later(span, lambda: self._restart(instance), f"restart {instance.identifier}")
+            elif (instance.region, instance.zone) not in self._estate.dark_zones:
+                self._recover(instance)
+
+    def _recover(self, instance: Instance) -> None:
+        """Nobody can take over: the server starts again where it was."""
+        instance.status = "rebooting"
+        self._tell(
+            instance,
+            "recovery",
+            "Recovery of the DB instance has started. Recovery time will vary with the amount of data to be recovered.",
+        )
+        span = self._estate.draw("rds.reboot")
+        self._estate.scheduler.later(span, lambda: self._restart(instance), f"restart {instance.identifier}")
 
     def _restart(self, instance: Instance) -> None:
         upstream = self._estate.source_node(instance)
-        if not instance.node.alive:
+        try:
             if upstream is None:
                 instance.node.start()
             else:
                 instance.node.start_standby(upstream)
-        with self._estate.lock:
-            instance.status = "available"
+        finally:
+            with self._estate.lock:
+                instance.status = "available"  # should it be down still, the next look finds it crashed again
         self._tell(instance, "recovery", "Recovery of the DB instance is complete.")
 
     def _rebuild(self, instance: Instance) -> None:
@@ -141,7 +149,7 @@ class Supervisor:
         estate = self._estate
         standby = instance.standby
         if standby is not None and not standby.alive and instance.node.alive:
-            self._run(instance, lambda: failovers.restore_standby(estate, instance), "restore the standby of")
+            self._run(instance, lambda: failovers.restore_standby(instance), "restore the standby of")
         try:
             patience = max(_STUCK_REAL_SECONDS, estate.clock.real_seconds(_STUCK))
             blocked = instance.node.sql(_BLOCKED, (patience,), real_seconds=_LOOK_REAL_SECONDS)[0][0]
@@ -191,4 +199,3 @@ class Supervisor:
 
     def _tell(self, instance: Instance, category: str, message: str) -> None:
         self._estate.events.tell(instance.region, "db-instance", instance.identifier, category, message)
-

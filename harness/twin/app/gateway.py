@@ -1,0 +1,170 @@
+"""api-gateway: what its routes share, and the application around them."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import psycopg
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from harness.clock import Clock, seconds
+from harness.twin.app.answers import Refusal, identifier
+from harness.twin.app.cache import Cache
+from harness.twin.app.database import DatabaseDown, Pool
+from harness.twin.app.limits import Limits
+from harness.twin.app.settings import Settings
+from harness.twin.app.tokens import BadToken, Bearer, Tokens
+
+_LOG = logging.getLogger("app.gateway")
+HEALTH = "/api/v1/health"
+_ROLE_LIFE = seconds(300)
+_ROLE = "select role from memberships where user_id = %s and organization_id = %s"
+EDITORS = frozenset({"owner", "admin", "member"})
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The stores and manners of one task. ``reader`` may be behind ``writer``."""
+
+    settings: Settings
+    clock: Clock
+    writer: Pool
+    reader: Pool
+    cache: Cache | None
+    tokens: Tokens
+    limits: Limits
+
+    def bearer(self, request: Request) -> Bearer:
+        """Whom the request speaks for; 401 without a valid token."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Refusal(401, "unauthorized", "a bearer token is required")
+        try:
+            return self.tokens.read(token)
+        except BadToken as error:
+            raise Refusal(401, "unauthorized", str(error)) from error
+
+    async def role(self, bearer: Bearer, organization: uuid.UUID, *, replica: bool = False) -> str:
+        """The bearer's role in an organization, from the cache or a database; 403 when there is none.
+
+        ``replica``: ask the reader first, so that a replica's reads do not depend on the writer. A database error is a
+        401 here, as everywhere in authentication.
+        """
+        key = f"role:{organization}:{bearer.user}"
+        cached = await self.cache.attempt("GET", key) if self.cache else None
+        if isinstance(cached, bytes):
+            return cached.decode()
+        role = await self._stored_role(bearer, organization, (self.reader, self.writer) if replica else (self.writer,))
+        if role is None:
+            raise Refusal(403, "forbidden", "not a member of this organization")
+        if self.cache:
+            await self.cache.attempt("SET", key, role, "PX", self.cache.milliseconds(_ROLE_LIFE))
+        return role
+
+    async def _stored_role(self, bearer: Bearer, organization: uuid.UUID, stores: tuple[Pool, ...]) -> str | None:
+        for store in stores:
+            with unauthorized_when_down():
+                rows = await store.fetch(_ROLE, (bearer.user, organization))
+            if rows:
+                return str(rows[0][0])
+        return None
+
+    async def acting(self, request: Request, *, edits: bool = False) -> tuple[Bearer, uuid.UUID]:
+        """The bearer and the organization of ``X-Organization-ID``, membership checked; ``edits``: 403 for viewers."""
+        bearer = self.bearer(request)
+        chosen = request.headers.get("x-organization-id")
+        if not chosen:
+            raise Refusal(400, "bad_request", "the header X-Organization-ID is required")
+        organization = identifier(chosen)
+        role = await self.role(bearer, organization)
+        if edits and role not in EDITORS:
+            raise Refusal(403, "forbidden", f"a {role} may not do this")
+        return bearer, organization
+
+
+class unauthorized_when_down:  # noqa: N801 - reads as the statement that it is
+    """Turns a database error into 401: what the strategy's authentication does, and clients see as an outage."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, DatabaseDown):
+            raise Refusal(401, "unauthorized", "authentication failed") from error
+
+
+def application(gateway: Gateway, routes: list[Route]) -> ASGIApp:
+    """The ASGI application: rate limit and region header around the routes, and errors in the API's words."""
+    inner = Starlette(
+        routes=routes,
+        exception_handlers={
+            Refusal: _refuse,
+            DatabaseDown: _down,
+            psycopg.IntegrityError: _conflict,
+            psycopg.DataError: _nonsense,
+            404: _missing,
+            405: _missing,
+        },
+    )
+    return _Doorman(gateway, inner)
+
+
+class _Doorman:
+    """Counts anonymous callers and names the region in every answer."""
+
+    def __init__(self, gateway: Gateway, inner: ASGIApp) -> None:
+        self._gateway = gateway
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["X-AgentAuri-Region"] = self._gateway.settings.region
+            await send(message)
+
+        if await self._welcome(scope):
+            await self._inner(scope, receive, named)
+        else:
+            refusal = Refusal(429, "rate_limited", "10 requests an hour; sign in")
+            await refusal.response()(scope, receive, named)
+
+    async def _welcome(self, scope: Scope) -> bool:
+        headers = Headers(scope=scope)
+        if scope["path"] == HEALTH or "authorization" in headers or headers.get("x-monitoring-token"):
+            return True
+        forwarded = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+        peer = scope.get("client")
+        return await self._gateway.limits.allow(forwarded or (peer[0] if peer else "unknown"))
+
+
+async def _refuse(request: Request, error: Exception) -> Response:  # noqa: ARG001 - starlette's signature
+    assert isinstance(error, Refusal)
+    return error.response()
+
+
+async def _down(request: Request, error: Exception) -> Response:  # noqa: ARG001 - starlette's signature
+    return Refusal(503, "database_unavailable", str(error)).response()
+
+
+async def _conflict(request: Request, error: Exception) -> Response:  # noqa: ARG001 - starlette's signature
+    missing = isinstance(error, psycopg.errors.ForeignKeyViolation)
+    return Refusal(404 if missing else 409, "not_found" if missing else "conflict", str(error).splitlines()[0]).response()
+
+
+async def _nonsense(request: Request, error: Exception) -> Response:  # noqa: ARG001 - starlette's signature
+    return Refusal(400, "validation_error", str(error).splitlines()[0]).response()
+
+
+async def _missing(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 404)
+    return Refusal(status, "not_found", f"{request.method} {request.url.path} is not offered").response()
