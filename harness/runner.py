@@ -17,7 +17,7 @@ from harness.judges import bench
 from harness.plugin import FINISHED
 from harness.reporting import site, summary, telling
 from harness.reporting.finished import Finished
-from harness.session import HOME, RUNS, Options, reach_twin, target_file
+from harness.session import HOME, RUNS, Options, Session, is_moot, reach_twin, target_file
 from harness.target import load
 from harness.twin import root
 from harness.verdicts import Exit, Outcome, exit_code, strongest, worst
@@ -50,7 +50,7 @@ def run(paths: list[str], target_name: str, speed: float, *, as_written: bool) -
     """
     chosen = [catalogue.find(path) for path in paths] or catalogue.entries()
     options = Options(target_file(target_name), speed, "as_written" if as_written else "hardened")
-    load(options.target)
+    Session(options)  # reads the target and the objectives, and says what is wrong in them
     shutil.rmtree(RESULTS, ignore_errors=True)
     collector = _Collector()
     words = [str(entry.file) for entry in chosen]
@@ -126,7 +126,9 @@ def report(run_name: str) -> Path:
 def undo_pending(run_name: str, target_name: str, *, plan: bool) -> int:
     """Undo what a run (or every run) left pending, newest first; with ``plan`` only say it."""
     folders = [folder_of(run_name)] if run_name else [path.parent for path in sorted(RUNS.glob("*/*/undo.jsonl"))]
-    waiting = [(folder, armed) for folder in folders for armed in undo.pending(folder / "undo.jsonl")]
+    waiting = [
+        (folder, armed) for folder in folders if not is_moot(folder) for armed in undo.pending(folder / "undo.jsonl")
+    ]
     if not waiting:
         sys.stdout.write("nothing is pending\n")
         return Exit.KEPT
@@ -157,5 +159,5 @@ def _estate(target_name: str) -> Estate:
         raise Refused("undoing on AWS needs its endpoint: run it where the target's credentials are.")
     running = root.status(HOME)
     if running is None:
-        raise Refused("the twin is not running: what was pending ended with it.", "Delete the run's undo.jsonl.")
+        raise Refused("the twin is not running.", "Start it: gameday twin up.")
     return reach_twin(wanted, running)

@@ -15,8 +15,10 @@ from harness.cloud.estate import Estate
 from harness.cloud.session import Cloud
 from harness.data.remote import Hand
 from harness.errors import BadInput, Refused
+from harness.header import read_header
 from harness.objectives import Objectives
 from harness.probes.names import NameServer
+from harness.record import HEADER_FILE
 from harness.safety import guard, lock
 from harness.target import Target
 from harness.twin import root
@@ -68,7 +70,7 @@ class Session:
 
     def __enter__(self) -> Session:
         self._stack.enter_context(lock.held(HOME / ".gameday", self.target.target.environment))
-        guard.nothing_pending(RUNS)
+        guard.nothing_pending(RUNS, is_moot)
         self.folder.mkdir(parents=True, exist_ok=True)
         return self
 
@@ -120,6 +122,13 @@ class Session:
     def _aws(self) -> Estate:
         cloud = Cloud()
         return _estate(self.target, cloud, Clock(1.0, Anchor.now()), NameServer(_system_resolver()))
+
+
+def is_moot(run: Path) -> bool:
+    """Whether a run's twin is gone, and with it whatever the run left to undo."""
+    header = read_header(run / HEADER_FILE)
+    running = root.status(HOME)
+    return header.target == "twin" and (running is None or running.anchor != header.anchor)
 
 
 def reach_twin(wanted: Target, running: root.State) -> Estate:

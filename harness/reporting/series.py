@@ -9,6 +9,7 @@ import datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from harness.timeline import AlarmChanged, DnsAnswered, Event, HealthChanged, La
 from harness.verdicts import Ruling, Verdict
 
 Floats = npt.NDArray[np.float64]
+E = TypeVar("E", bound=Event)
 
 LEAD = seconds(60)
 """So much of the calm before the first fault is shown; the axis says when there was more."""
@@ -146,8 +148,9 @@ def _merged(edges: Floats, well: Floats, ill: Floats) -> Rates:
     return Rates(np.append(edges[starts], edges[-1]), well[starts], ill[starts])
 
 
-def latencies(record: Record, location: str, shown: Axis, arrivals: int = 4) -> Latencies:
-    """p50 and p95 by intended time, in buckets that hold about ``arrivals`` requests; failures count as they ended."""
+def latencies(record: Record, location: str, shown: Axis) -> Latencies:
+    """p50 and p95 by intended time; a bucket holds about one turn of the mix of operations, failures as they ended."""
+    arrivals = sum(record.header.mix.values()) or 4
     rows = rows_of(record, location)
     rows = rows[(rows["sent"] > 0) & (rows["done"] > 0)]
     places = shown.of(rows["intended"])
@@ -157,9 +160,10 @@ def latencies(record: Record, location: str, shown: Axis, arrivals: int = 4) -> 
     width = max(shown.bucket, min(10.0, arrivals / rate)) if rate else shown.bucket
     numbers = np.floor((places - shown.began) / width).astype(np.int64)
     groups = np.split(waited, np.flatnonzero(np.diff(numbers)) + 1) if len(waited) else []
-    middles = shown.began + (np.unique(numbers) + 0.5) * width
-    halves = np.array([np.percentile(group, (50, 95)) for group in groups]).reshape(-1, 2)
-    return Latencies(middles, np.maximum(halves[:, 0], 1e-3), np.maximum(halves[:, 1], 1e-3))
+    middles: Floats = shown.began + (np.unique(numbers) + 0.5) * width
+    halves = np.array([np.percentile(group, (50, 95)) for group in groups], np.float64).reshape(-1, 2)
+    p50, p95 = np.maximum(halves, 1e-3).T
+    return Latencies(middles, p50, p95)
 
 
 def lags(record: Record, shown: Axis) -> Mapping[str, tuple[Floats, Floats]]:
@@ -272,11 +276,9 @@ def _struck(record: Record, verdict: Verdict, shown: Axis) -> float:
     return 0.0
 
 
-def _grouped(
-    events: Iterable[AlarmChanged | HealthChanged], key: Callable[..., tuple[str, str]]
-) -> dict[str, list[AlarmChanged | HealthChanged]]:
+def _grouped(events: Iterable[E], key: Callable[[E], tuple[str, str]]) -> dict[str, list[E]]:
     """The events by name; the region is only said where one name stands in several."""
-    groups: dict[tuple[str, str], list[AlarmChanged | HealthChanged]] = {}
+    groups: dict[tuple[str, str], list[E]] = {}
     for event in events:
         groups.setdefault(key(event), []).append(event)
     names = [name for name, _ in groups]
@@ -286,20 +288,20 @@ def _grouped(
     }
 
 
-def _spans(events: Sequence[Event], text: Callable[..., str], shown: Axis, before: str = "") -> list[Span]:
-    """From each event to the next, cut to the axis; ``before`` is what held until the first."""
+def _spans(events: Sequence[E], text: Callable[[E], str], shown: Axis, before: str | None = None) -> list[Span]:
+    """From each event to the next, cut to the axis; ``before`` is what held until the first, if that is known."""
     if not events:
         return []
     edges = [shown.began, *(shown.at(event.at) for event in events), max(shown.ended, shown.at(events[-1].at))]
     edges[0] = min(edges[0], edges[1])
-    texts = [before, *(text(event) for event in events)]
+    texts: list[str | None] = [before, *(text(event) for event in events)]
     found: list[Span] = []
     for (began, ended), told in zip(pairwise(edges), texts, strict=True):
         low, high = max(began, shown.began), min(ended, shown.ended)
-        if high <= low:
+        if high <= low or told is None:
             continue
         if found and found[-1].text == told:
             found[-1] = Span(found[-1].began, high, told)
         else:
             found.append(Span(low, high, told))
-    return found[1:] if found and not found[0].text and not before else found
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness import undo
@@ -45,10 +45,10 @@ def limit(target: Target, faults: Sequence[Fault]) -> None:
         )
 
 
-def nothing_pending(runs: Path) -> None:
-    """Refuse to start while an earlier run left something to undo."""
+def nothing_pending(runs: Path, is_moot: Callable[[Path], bool]) -> None:
+    """Refuse to start while an earlier run left something to undo; ``is_moot`` says of a run that its world is gone."""
     for journal in sorted(runs.glob("*/*/undo.jsonl")):
         waiting = undo.pending(journal)
-        if waiting:
+        if waiting and not is_moot(journal.parent):
             run = f"{journal.parent.parent.name}/{journal.parent.name}"
             raise Refused(f"{run} left {len(waiting)} act(s) to undo: {waiting[0].act}.", f"Run `gameday undo {run}`.")

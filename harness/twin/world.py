@@ -74,7 +74,14 @@ class World:
         tagging = Tagging((*services, topics))
         self.door = FrontDoor(clock, (*services, tagging), state / "logs" / "audit.jsonl", routes, self._gateway)
         self.automation = Automation(
-            clock, self.scheduler, self.network, self.names, self.design, self.cloudwatch, self._by_platform, self._is_up
+            clock,
+            self.scheduler,
+            self.network,
+            self.names,
+            self.design,
+            self.cloudwatch,
+            self._by_platform,
+            self._is_up,
         )
 
     def boot(self) -> Mapping[str, Any]:
@@ -98,7 +105,16 @@ class World:
     def stop(self) -> None:
         """End every part in the reverse order; the namespaces end whatever a part forgot."""
         self.door.close()
-        for part in (self.automation, self.route53, self.ecs, self.apps, self.dns, self.elbv2, self.elasticache, self.rds):
+        for part in (
+            self.automation,
+            self.route53,
+            self.ecs,
+            self.apps,
+            self.dns,
+            self.elbv2,
+            self.elasticache,
+            self.rds,
+        ):
             part.stop()
         self.scheduler.close()
         self.network.down()
@@ -144,7 +160,9 @@ class World:
         except OSError:
             return False
 
-    def _by_platform(self, service: str, operation: str, region: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _by_platform(
+        self, service: str, operation: str, region: str, parameters: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
         return self.door.call(service, operation, region, parameters, "platform:region-switch")
 
     def _is_up(self, region: str) -> bool:
@@ -187,7 +205,9 @@ class World:
             for alarm in self.design.alarms
         }
         balancers = {
-            f"{plan.name} {plan.region}": len(self.elbv2.healthy_targets(names.load_balancer_dns(plan.name, plan.region)))
+            f"{plan.name} {plan.region}": len(
+                self.elbv2.healthy_targets(names.load_balancer_dns(plan.name, plan.region))
+            )
             for plan in self.design.load_balancers
         }
         return {

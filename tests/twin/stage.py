@@ -48,7 +48,7 @@ class Stage:
     metrics: Metrics = field(default_factory=Metrics)
     exits: ExitStack = field(default_factory=ExitStack)
 
-    def call(self, service: Service, operation: str, region: str = "us-east-1", **parameters: Any) -> Any:
+    def call(self, service: Service, operation: str, region: str = "us-east-1", /, **parameters: Any) -> Any:
         handler = service.handlers()[operation]
         return handler(Call(service.name, operation, region, "test", parameters, self.clock.now()))
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import contextlib
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,8 +44,7 @@ class Running:
 
     def stop(self, grace: Duration) -> None:
         self.stopped_with.append(grace)
-        self.process.terminate()
-        self.process.wait()
+        self.kill()
 
     def kill(self) -> None:
         self.process.kill()
@@ -53,10 +53,9 @@ class Running:
 
 @dataclass
 class Host:
-    """Starts backends instead of the platform's services; ``healthy`` and ``starts`` say how they behave."""
+    """Starts backends instead of the platform's services; or, without ``starts``, processes that end at once."""
 
     stage: Stage
-    healthy: bool = True
     starts: bool = True
     started: list[TaskSpec] = field(default_factory=list)
 
@@ -64,8 +63,6 @@ class Host:
         self.started.append(spec)
         self.stage.network.address(spec.place, spec.address)
         command = [sys.executable, str(Path(__file__).with_name("backend.py")), spec.address]
-        if not self.healthy:
-            command.append("503")
         if not self.starts:
             command = [sys.executable, "-c", "raise SystemExit(3)"]
         return Running(self.stage.network.spawn(f"task-{spec.task_id}", spec.place, command))
@@ -92,9 +89,10 @@ class World:
         return {name for name, opinion in self.elb.targets(REGION, ALB).items() if opinion.state == "healthy"}
 
     def steady(self) -> bool:
-        """Two running tasks, both healthy targets, nothing on its way."""
+        """Two running tasks, both healthy targets if they are targets."""
         running = [task for task in self.tasks() if task.wanted]
-        return len(running) == 2 and {task.address for task in running} <= self.healthy()
+        behind = any(fleet.load_balancer for fleet in self.stage.design.services)
+        return len(running) == 2 and (not behind or {task.address for task in running} <= self.healthy())
 
     def messages(self) -> list[str]:
         return [event["message"] for event in self.service()["events"]]
@@ -102,16 +100,25 @@ class World:
 
 @pytest.fixture
 def world() -> Iterator[World]:
+    yield from world_of(ALB)
+
+
+@pytest.fixture
+def alone() -> Iterator[World]:
+    yield from world_of(None, speed=40)
+
+
+def world_of(load_balancer: str | None, speed: float = 10) -> Iterator[World]:
     design = catalogue.design("read_replicas", "hardened")
     (plan,) = design.load_balancers
     gateway = next(item for item in design.services if item.name == SERVICE)
     wanted = replace(
         design,
         load_balancers=(replace(plan, deregistration_delay=seconds(20)),),
-        services=(gateway,),
+        services=(replace(gateway, load_balancer=load_balancer),),
         timings={**design.timings, "ecs.task_start": Timing(8, 12, "test")},
     )
-    with stage(wanted, speed=10) as built:
+    with stage(wanted, speed) as built:
         elb = ElbV2(built.clock, built.scheduler, built.network, built.names, built.metrics, built.design, built.state)
         built.exits.callback(elb.stop)
         elb.boot()
@@ -211,10 +218,13 @@ def test_refusals(world: World) -> None:
     assert world("DescribeServices", services=["other"])["failures"][0]["reason"] == "MISSING"
 
 
-def test_container_checks_that_fail_three_times_replace_the_task(world: World) -> None:
-    with contextlib.ExitStack() as exits:
-        world.host.healthy = True
-        victim = world.tasks()[0]
-        fleet = world.ecs._fleets[REGION, SERVICE]
-        exits.callback(setattr, fleet, "_closed", False)
-        world.stage.until(lambda: victim.health == "HEALTHY", seconds(60))
+def test_three_failed_container_checks_replace_a_task_that_no_load_balancer_watches(alone: World) -> None:
+    victim = alone.tasks()[0]
+    alone.stage.until(lambda: {task.health for task in alone.tasks()} == {"HEALTHY"}, seconds(80))
+    os.kill(victim.process.pid if victim.process else 0, signal.SIGSTOP)
+    took = alone.stage.until(lambda: victim.health == "UNHEALTHY", seconds(200))
+    assert seconds(70) < took < seconds(130)
+    assert victim.status == "RUNNING"
+    alone.stage.until(lambda: victim.status == "STOPPED", seconds(200))
+    assert victim.stopped_reason == "Task failed container health checks"
+    assert alone.steady()

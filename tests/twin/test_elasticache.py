@@ -116,7 +116,10 @@ def test_a_dead_single_node_is_replaced_empty_under_the_same_name(single: World)
     single.stage.until(single.writes)
     assert single.address() == "10.1.12.200"
     assert single.say("GET", "before") == "$-1"
-    assert single.messages() == ["Recovering cache nodes 0001", "Finished recovery for cache nodes 0001"]
+    # The node serves a moment before ElastiCache says so.
+    single.stage.until(
+        lambda: single.messages() == ["Recovering cache nodes 0001", "Finished recovery for cache nodes 0001"]
+    )
 
 
 def test_a_frozen_node_hangs_and_is_not_replaced_and_a_paused_one_goes_on(single: World) -> None:

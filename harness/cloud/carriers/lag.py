@@ -42,6 +42,7 @@ class LagCarrier(Carrier):
         self._seen = "not looked at yet"
 
     def __enter__(self) -> LagCarrier:
+        self._age()  # the hand is started now, so that the fault's own instant is sharp
         return self
 
     def __exit__(

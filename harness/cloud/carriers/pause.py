@@ -37,6 +37,7 @@ class PauseCarrier(Carrier):
         self._seen = "not asked yet"
 
     def __enter__(self) -> PauseCarrier:
+        self._answers()  # the hand is started now, so that the fault's own instant is sharp
         return self
 
     def __exit__(

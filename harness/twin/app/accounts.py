@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -14,7 +12,9 @@ from harness.twin.app.database import Row
 from harness.twin.app.gateway import Gateway, unauthorized_when_down
 from harness.twin.app.tokens import ACCESS_LIFE, BadToken, Bearer
 
-_REGISTER = "insert into users (username, email, password_hash) values (%s, %s, %s) returning id, username, email, created_at"
+_REGISTER = """
+insert into users (username, email, password_hash) values (%s, %s, %s) returning id, username, email, created_at
+"""
 _BY_NAME = "select id, username, email, created_at, password_hash from users where username = %s or email = %s"
 _BY_ID = "select id, username, email, created_at from users where id = %s"
 
@@ -38,7 +38,7 @@ class Accounts:
         """A new user; 409 when the name or the address is taken."""
         values = await body(request)
         username, email, password = (text(values, name) for name in ("username", "email", "password"))
-        kept = await asyncio.to_thread(tokens.hash_password, password)
+        kept = tokens.hash_password(password)
         with unauthorized_when_down():
             rows = await self._gateway.writer.fetch(_REGISTER, (username, email, kept))
         return data(self._session(rows[0]), 201)
@@ -49,7 +49,7 @@ class Accounts:
         name, password = text(values, "username_or_email"), text(values, "password")
         with unauthorized_when_down():
             rows = await self._gateway.writer.fetch(_BY_NAME, (name, name))
-        if not rows or not await asyncio.to_thread(tokens.password_matches, password, rows[0][4]):
+        if not rows or not tokens.password_matches(password, rows[0][4]):
             raise Refusal(401, "unauthorized", "wrong name or password")
         return data(self._session(rows[0]))
 

@@ -15,7 +15,7 @@ from harness.twin.app.resolver import Resolver
 _LOG = logging.getLogger("app.cache")
 _REST = seconds(1)
 Word = str | bytes | int | float
-Reply = bytes | int | list["Reply"] | None  # type: ignore[misc]
+Reply = bytes | int | list["Reply"] | None
 
 
 class CacheDown(Exception):

@@ -158,7 +158,8 @@ async def _down(request: Request, error: Exception) -> Response:  # noqa: ARG001
 
 async def _conflict(request: Request, error: Exception) -> Response:  # noqa: ARG001 - starlette's signature
     missing = isinstance(error, psycopg.errors.ForeignKeyViolation)
-    return Refusal(404 if missing else 409, "not_found" if missing else "conflict", str(error).splitlines()[0]).response()
+    status, name = (404, "not_found") if missing else (409, "conflict")
+    return Refusal(status, name, str(error).splitlines()[0]).response()
 
 
 async def _nonsense(request: Request, error: Exception) -> Response:  # noqa: ARG001 - starlette's signature

@@ -1,6 +1,7 @@
 """``/api/v1/health``: shallow (this task answers), or ``SELECT 1`` as the strategy has it.
 
-``SELECT 1`` passes on a read-only replica and never looks at Redis; with the database dark it blocks until the time-out.
+``SELECT 1`` passes on a read-only replica and never looks at Redis; with the database dark it blocks until it
+times out.
 """
 
 from __future__ import annotations

@@ -24,7 +24,8 @@ select o.id, o.name, o.slug, o.created_at from memberships m join organizations 
 where m.user_id = %s order by o.created_at desc
 """
 _KEYS = """
-select id, name, prefix, revoked, created_at from api_keys where organization_id = %s order by created_at desc limit 1000
+select id, name, prefix, revoked, created_at from api_keys where organization_id = %s
+order by created_at desc limit 1000
 """
 _NEW_KEY = """
 insert into api_keys (organization_id, name, prefix, key_hash) values (%s, %s, %s, %s)

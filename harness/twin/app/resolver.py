@@ -1,4 +1,4 @@
-"""Names to addresses through the VPC's resolver, without glibc: its resolver blocks, caches nothing and waits in seconds.
+"""Names to addresses through the VPC's resolver, without glibc, which blocks, caches nothing and waits in seconds.
 
 TTLs come in AWS seconds and are kept for as long in AWS time.
 """

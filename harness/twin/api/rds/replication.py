@@ -33,6 +33,12 @@ def quorum(instance: Instance, nodes: list[PostgresNode]) -> str | None:
     return f"FIRST {len(nodes)} ({listed})"
 
 
+def enough(instance: Instance, nodes: list[PostgresNode], caught_up: set[str]) -> bool:
+    """Whether those who have caught up would do for the quorum, so that asking for it again blocks nobody."""
+    having = [node.name in caught_up for node in nodes]
+    return any(having) if instance.cluster and instance.engine != AURORA else all(having)
+
+
 def insist(estate: Estate, instance: Instance) -> None:
     """From now on the writer acknowledges only what its synchronous standbys have."""
     instance.node.set_parameters({SYNCHRONOUS: quorum(instance, peers(estate, instance))})

@@ -165,13 +165,13 @@ class Supervisor:
             self._take_back(instance)
 
     def _take_back(self, instance: Instance) -> None:
-        wanted = {node.name for node in replication.peers(self._estate, instance)}
+        nodes = replication.peers(self._estate, instance)
         rested = monotonic_nanoseconds() - self._dropped.get(instance.identifier, 0) > _REST_REAL_SECONDS * 1e9
-        if not wanted or not rested:
+        if not nodes or not rested:
             return
         names = {str(row[0]) for row in instance.node.sql(_CAUGHT_UP, real_seconds=_LOOK_REAL_SECONDS)}
         with self._estate.lock:
-            if wanted <= names and instance.status == "available":
+            if replication.enough(instance, nodes, names) and instance.status == "available":
                 replication.insist(self._estate, instance)
 
     def _is_silent(self, instance: Instance, error: TwinFault) -> None:

@@ -1,0 +1,85 @@
+"""Bad input on the command line: one clear line that names the file and the field, exit 2, nothing started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HOME = Path(__file__).resolve().parents[2]
+
+
+def gameday(*words: str, home: Path = HOME) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "GAMEDAY_HOME": str(home), "PYTHONPATH": str(HOME)}
+    command = [sys.executable, "-m", "harness.cli", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=home, timeout=60)
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A checkout of its own: no twin of somebody else's, no runs."""
+    for folder in ("scenarios", "targets"):
+        (tmp_path / folder).symlink_to(HOME / folder)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("run", "active_passive/nothing_happens"), "active_passive/nothing_happens: no such scenario"),
+        (("run", "--speed", "0"), "--speed: 0: must be above 0"),
+        (("run", "--speed", "-3"), "--speed: -3: must be above 0"),
+        (("run", "--target", "mars"), "--target: mars: no such target"),
+        (("twin", "up", "--design", "active_lazy"), "--design: active_lazy: no such design"),
+        (("twin", "up", "--design", "active_active", "--speed", "0"), "--speed: 0: must be above 0"),
+        (("rejudge", "20200101T000000/none"), "RUN: 20200101T000000/none: no such run"),
+        (("report", "20200101T000000"), "RUN: 20200101T000000: no such session"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_exit_two(home, words, says):
+    done = gameday(*words, home=home)
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert not (home / ".twin" / "state.json").exists(), "nothing may be started"
+    assert not list(home.glob("reports/runs/*")), "and nothing left"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "field"),
+    [("rate_per_second = 4", "rate_per_second = 0", "load.rate_per_second"), ("[load]", "[laod]", "load")],
+)
+def test_a_malformed_target_file_is_named_with_its_field(home, tmp_path, before, after, field):
+    broken = tmp_path / "broken.toml"
+    broken.write_text((HOME / "targets" / "twin.toml").read_text().replace(before, after))
+    done = gameday("run", "--target", str(broken), home=home)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"gameday: {broken}: {field}: ")
+
+
+def test_malformed_objectives_are_named_with_their_field(tmp_path):
+    (tmp_path / "targets").symlink_to(HOME / "targets")
+    (tmp_path / "scenarios").mkdir()
+    text = (HOME / "scenarios" / "objectives.toml").read_text()
+    (tmp_path / "scenarios" / "objectives.toml").write_text(text.replace("recovery_time = 60", "recvery_time = 60", 1))
+    done = gameday("run", home=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("gameday: scenarios/objectives.toml: read_replicas.recvery_time: unknown")
+
+
+@pytest.mark.parametrize("words", [("twin", "status"), ("twin", "env"), ("feasibility",)])
+def test_without_a_twin_it_says_how_to_start_one(home, words):
+    done = gameday(*words, home=home)
+    assert done.returncode == 4
+    assert "gameday twin up" in done.stderr
+
+
+def test_the_catalogue_lists_every_scenario(home):
+    done = gameday("list", home=home)
+    assert done.returncode == 0
+    modules = {f"{path.parent.name}/{path.stem}" for path in (HOME / "scenarios").glob("*/*.py")}
+    assert {line.split()[0] for line in done.stdout.splitlines()} == modules
+    assert len(modules) >= 6
