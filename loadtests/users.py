@@ -36,10 +36,6 @@ class Session:
     """Life of the token in AWS seconds."""
 
 
-_DATED = 10**14
-"""From here on a number is microseconds since the epoch (1973 and later); below, it is an event's id."""
-
-
 @dataclass(frozen=True)
 class Judged:
     """An answer's outcome, and what it showed of the data's age."""
@@ -167,13 +163,9 @@ class Customer:
             reply.status,
             reply.address,
             write_id,
-            self._in_aws_time(judged.observed),
+            judged.observed,
         )
         self._told(operation, judged, reply, due)
-
-    def _in_aws_time(self, observed: int) -> int:
-        """The service dates its rows by its own wall clock; an event's id stays as it is."""
-        return self._clock.of_wall(observed * 1000).nanoseconds // 1000 if observed >= _DATED else observed
 
     def _path(self, operation: str) -> str:
         if operation == "list_triggers":

@@ -120,9 +120,7 @@ def _rows(
     rows = [_Row(0.36, 0, "phase", lambda axes: panels.phases(axes, spans, shown, inches), framed=False)]
     if bracket is not None:
         found = bracket
-        rows.append(
-            _Row(0.24, 0.02, "recovery", lambda axes: panels.bracket(axes, found, shown, inches), framed=False)
-        )
+        rows.append(_Row(0.24, 0.02, "recovery", lambda axes: panels.bracket(axes, found, shown, inches), framed=False))
     limits = _limits(record, shown)
     for place in record.header.locations:
         rows += _location(record, place, shown, limits)

@@ -258,16 +258,18 @@ class RegionSwitch:
         if plan is None:
             return
         up = [region.name for region in self._design.regions if self._region_up(region.name)]
-        secondaries = [region for region in up if region in self._secondaries(plan.identifier, up)]
-        ringing = [region for region in secondaries if self._rings(region)]
+        readers = self._readers(plan.identifier, up)
+        if readers is None:
+            return
+        ringing = [region for region in up if region in readers and self._rings(region)]
         if not ringing:
             self._armed = True
         elif self._armed:
             self._fail_over(plan.identifier, ringing[0])
 
-    def _secondaries(self, identifier: str, up: list[str]) -> set[str]:
-        """The regions of the readable members, as the RDS API of the first region that answers knows them; none while
-        the global cluster is changing already."""
+    def _readers(self, identifier: str, up: list[str]) -> set[str] | None:
+        """The regions of the secondary clusters, as the RDS API of the first region that answers knows them; ``None``
+        when none answers, or while the global cluster is changing already."""
         for region in up:
             try:
                 answer = self._call("rds", "DescribeGlobalClusters", region, {"GlobalClusterIdentifier": identifier})
@@ -276,10 +278,10 @@ class RegionSwitch:
                 continue
             cluster = answer["GlobalClusters"][0]
             if cluster["Status"] != "available":
-                return set()
+                return None
             readers = (member for member in cluster["GlobalClusterMembers"] if not member["IsWriter"])
             return {member["DBClusterArn"].split(":")[3] for member in readers}
-        return set()
+        return None
 
     def _rings(self, region: str) -> bool:
         try:

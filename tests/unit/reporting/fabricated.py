@@ -228,7 +228,9 @@ def dark(folder: Path, back: float = 131.0, **changes: Any) -> Record:
     def bad(place: str, operation: int, second: float) -> bool:
         return place != "asia" and STRUCK + 0.3 <= second < back + (2 if place == "europe" else 0)
 
-    return write(folder, header(**changes), [*beginning(), *fault(name), *moved(back - 9, 215)], bad, where=led(back - 3, 222))
+    return write(
+        folder, header(**changes), [*beginning(), *fault(name), *moved(back - 9, 215)], bad, where=led(back - 3, 222)
+    )
 
 
 def lost(folder: Path) -> Record:
