@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from itertools import pairwise
 
 from harness import ledger
-from harness.clock import Instant, seconds
+from harness.clock import Instant, minutes, seconds
 from harness.cloud import discovery, observation, volumes
 from harness.cloud.discovery import InstanceSeen
 from harness.cloud.estate import Estate
@@ -19,6 +19,8 @@ from harness.record import READBACK_FILE
 from harness.timeline import DatabaseEvent, FaultInjected, Noted, WriterSeen, of
 
 _MARGIN = seconds(10)
+_LOOK = seconds(5)
+_REBUILT = minutes(10)
 _JOB_TIME = seconds(20)
 """How long the pipeline may take for an event; younger ones are not counted yet."""
 
@@ -30,6 +32,7 @@ def read_back(experiment: Experiment) -> None:
     """
     estate, began = experiment.estate, experiment.began
     missing: list[str] = []
+    _await_databases(experiment)
     with ExitStack() as stack:
         writer, sources = _databases(experiment, missing)
         sources += _volumes(experiment, stack, missing)
@@ -44,6 +47,20 @@ def read_back(experiment: Experiment) -> None:
         ReadBack(complete, tuple(missing), tuple(views), jobs, _promoted_at(experiment)),
     )
     _note_lag(experiment)
+
+
+def _await_databases(experiment: Experiment) -> None:
+    """What AWS still rebuilds cannot be read; wait for it, but not for ever: then the view is missing."""
+    estate = experiment.estate
+    for _ in estate.clock.every(_LOOK, _REBUILT):
+        try:
+            seen = [item for region in estate.platform.regions for item in discovery.instances(estate.cloud, region.name)]
+        except CloudFault:
+            continue  # a region does not answer yet
+        busy = [f"{item.identifier} is {item.status}" for item in seen if item.status != "available"]
+        if not busy:
+            return
+        experiment.console.glance(f"waiting for databases: {', '.join(busy)}")
 
 
 def _databases(experiment: Experiment, missing: list[str]) -> tuple[Source | None, list[Source]]:

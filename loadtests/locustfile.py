@@ -109,6 +109,8 @@ class Traffic:
         """Sign up, say that it is ready, and send until :meth:`end`."""
         patience = max(self._settings.clock.real_seconds(seconds(self._settings.setup_seconds)), _SHORTEST_SETUP)
         session = self._customer.sign_up(patience)
+        if self._settings.location_index == 0:
+            self._customer.plant_canary(patience)
         self._renewal = gevent.spawn(self._customer.stay_signed_in)
         if self._settings.ready:
             Path(self._settings.ready).write_text(f"{session.username}\n{session.organization}\n")

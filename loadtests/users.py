@@ -121,6 +121,21 @@ class Customer:
                 raise OutOfPatience("a customer to be signed up", sight)
             gevent.sleep(_RETRY_REAL_SECONDS)
 
+    def plant_canary(self, patience_real_seconds: float) -> None:
+        """Create the one enabled trigger that the platform's events match, so that each event leads to one job.
+
+        Raises ``OutOfPatience`` that quotes the last answer.
+        """
+        give_up = monotonic_nanoseconds() + round(patience_real_seconds * 1e9)
+        canary = {"name": f"canary-{os.urandom(8).hex()}", "chain_id": 8453, "registry": "identity", "enabled": True}
+        while True:
+            reply = self._post("/api/v1/triggers", canary, self._headers)
+            if reply.status == 201:
+                return
+            if monotonic_nanoseconds() > give_up:
+                raise OutOfPatience("the canary trigger to be created", _sight("create a trigger", reply))
+            gevent.sleep(_RETRY_REAL_SECONDS)
+
     def stay_signed_in(self) -> None:
         """Renew the token before it expires, for ever; a renewal that fails is tried again until it works."""
         while True:

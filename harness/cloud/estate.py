@@ -47,7 +47,9 @@ class Estate:
         if self.target.target.kind != "twin" or not self.cloud.endpoint:
             raise Refused(f"nobody can order {act} of {region} on AWS: it is an act of nature.")
         try:
-            answer = httpx.post(f"{self.cloud.endpoint}/_twin/strike", json={"act": act, "region": region}, timeout=30)
+            # No proxy and no certificates: the twin is on this machine, and looking for them takes half a second.
+            with httpx.Client(verify=False, trust_env=False, timeout=30) as client:
+                answer = client.post(f"{self.cloud.endpoint}/_twin/strike", json={"act": act, "region": region})
             answer.raise_for_status()
         except httpx.HTTPError as error:
             raise CloudFault(f"twin strike {act} {region}", "Unreachable", str(error)) from error

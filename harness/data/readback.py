@@ -17,19 +17,22 @@ _ROWS = """
 select replace(name, 'gd-', ''), array_agg((extract(epoch from created_at) * 1000000)::bigint), array_agg(region)
 from triggers where name like 'gd-%' and created_at >= to_timestamp({since}) group by name
 """
-_EVENTS = "select id::text from events where created_at >= to_timestamp({since}) and created_at < to_timestamp({until})"
-_PROCESSED = """
-select event_id::text from processed_events join events on events.id = event_id
-where created_at >= to_timestamp({since}) and created_at < to_timestamp({until})
+_CANARY = """
+select id::text, extract(epoch from created_at)::float8 from triggers
+where name like 'canary-%' and created_at >= to_timestamp({since}) order by created_at limit 1
 """
-_RESULTS = """
-select event_id::text, count(*) from action_results join events on events.id = event_id
-where created_at >= to_timestamp({since}) and created_at < to_timestamp({until}) group by event_id
+_EVENTS = """
+select id::text from events where chain_id = 8453 and registry = 'identity'
+and created_at >= to_timestamp({since}) and created_at < to_timestamp({until})
 """
-_DEAD = """
-select event_id::text from dead_letters join events on events.id = event_id
-where created_at >= to_timestamp({since}) and created_at < to_timestamp({until})
+_PROCESSED = f"select event_id::text from processed_events where event_id::text in ({_EVENTS})"
+_RESULTS = f"""
+select event_id::text, count(*) from action_results
+where trigger_id = '{{canary}}' and event_id::text in ({_EVENTS}) group by event_id
 """
+_DEAD = f"select event_id::text from dead_letters where trigger_id = '{{canary}}' and event_id::text in ({_EVENTS})"
+_PLANTED_SECONDS = 1.0
+"""Real seconds after which the canary is surely seen by every match."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,15 @@ def database(source: Source, clock: Clock, since: Instant) -> View:
 
 
 def jobs(source: Source, clock: Clock, since: Instant, until: Instant) -> Jobs:
-    """The pipeline's ledger of the events created in that span. Raises ``CloudFault``."""
-    span = {"since": _real(clock, since), "until": _real(clock, until)}
+    """What became of the events of that span for the run's canary trigger: each must have led to one execution.
+
+    Empty when no canary was planted. Raises ``CloudFault``.
+    """
+    found = source.hand.sql(source.endpoint, _CANARY.format(since=_real(clock, since)), limit_seconds=_LIMIT_SECONDS)
+    if not found:
+        return Jobs()
+    canary, planted = found[0]
+    span = {"since": planted + _PLANTED_SECONDS, "until": _real(clock, until), "canary": canary}
 
     def ask(query: str) -> list[list[Any]]:
         return source.hand.sql(source.endpoint, query.format(**span), limit_seconds=_LIMIT_SECONDS)

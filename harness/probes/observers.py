@@ -148,5 +148,5 @@ class Observers:
     def _record_decision(self, event: DatabaseEvent) -> None:
         # Nobody of ours orders a failover between regions, so whoever did is the platform; runbooks note the operator.
         words = event.message.lower()
-        if "global" in words and "failover" in words and "start" in words:
+        if words.startswith("global failover") and "started" in words:
             self._timeline.add(Decided(event.at, "platform", event.message))

@@ -11,7 +11,7 @@ import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.judges import windows
 from harness.judges.anatomy import Stage
@@ -32,7 +32,7 @@ STRIPS = 14
 """So many strips at most; the interactive page shows them all."""
 SIGNS = {Ruling.KEPT: "✓", Ruling.UNKNOWN: "?", Ruling.BROKEN: "✗"}
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "gameday",
     "font.family": ["DejaVu Sans", "sans-serif"],
@@ -220,8 +220,8 @@ def _header(figure: Figure, record: Record, verdicts: Sequence[Verdict], height:
     age = header.client.connection_age
     faults = ", ".join(dict.fromkeys(f"{one.fault.fault} ({one.fault.fidelity})" for one in windows.windows(record)))
 
-    def text(x: float, down: float, words: str, **style: object) -> None:
-        figure.text(x / WIDTH, 1 - down / height, words, va="center", **style)  # type: ignore[arg-type]
+    def text(x: float, down: float, words: str, **style: Any) -> None:
+        figure.text(x / WIDTH, 1 - down / height, words, va="center", **style)
 
     text(0.15, 0.19, textwrap.shorten(header.title, 95, placeholder="…"), fontsize=12.5, weight="bold")
     words = f"{ruling.wording}, run {outcome}" if outcome != "finished" else ruling.wording

@@ -23,7 +23,7 @@ RECOVERY = "#111111"
 
 NOWHERE = "#4a4a4a"
 """No region at all, a silent alarm's missing data, an unknown writer."""
-REGIONS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442")
+REGIONS = ("#2f78b3", "#efb23a", "#4fb891", "#d9b3cf", "#8a6fb0")
 """In the order of the run's regions; their luminances differ as well, and their names are written on them."""
 LINES = ("#0072b2", "#d55e00", "#117733", "#882255", "#999933")
 """Lines of one panel, with :data:`DASHES` in the same order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from harness.reporting.series import Axis, Bracket, Mark, Span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.ticker import Locator
 
 SMALL, NORMAL = 7.5, 8.5
 _LETTER = 0.60
@@ -118,11 +120,13 @@ def bracket(axes: Axes, found: Bracket, shown: Axis, inches: float) -> None:
     took = f"RTO {found.ended - found.began:.1f} s" if found.recovered else f"down {found.ended - found.began:.1f} s"
     sure = f" (up to {found.error:.1f} s less)" if found.error else ""
     owed = "" if found.objective is None else f", objective {found.objective:g} s"
-    text = f"{took}{sure}, {found.text}{owed}"
     right = max(ended, goal if goal is not None and goal <= shown.ended else ended)
-    width = (len(text) * SMALL * _BOLD + 8) * shown.span / (inches * 72)
-    left = right + width > shown.ended and right - shown.began > shown.ended - right
-    beside(axes, found.began if left else right, 0.5, text, colour, left=left, weight="bold")
+    room = {"right": shown.ended - right, "left": found.began - shown.began}
+    for text, side in product((f"{took}{sure}, {found.text}{owed}", f"{took}{sure}", took), room):
+        if (len(text) * SMALL * _BOLD + 8) * shown.span / (inches * 72) <= room[side]:
+            place = found.began if side == "left" else right
+            beside(axes, place, 0.5, text, colour, left=side == "left", weight="bold")
+            return
 
 
 def beside(axes: Axes, x: float, y: float, text: str, colour: str, *, left: bool, weight: str = "normal") -> None:
@@ -199,7 +203,7 @@ def nothing(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, fontsize=NORMAL, color=palette.FAINT, ha="center", va="center")
 
 
-def _ticks(count: int) -> object:
+def _ticks(count: int) -> Locator:
     from matplotlib.ticker import MaxNLocator
 
     return MaxNLocator(count, integer=True, min_n_ticks=2)

@@ -160,7 +160,7 @@ def latencies(record: Record, location: str, shown: Axis) -> Latencies:
     width = max(shown.bucket, min(10.0, arrivals / rate)) if rate else shown.bucket
     numbers = np.floor((places - shown.began) / width).astype(np.int64)
     groups = np.split(waited, np.flatnonzero(np.diff(numbers)) + 1) if len(waited) else []
-    middles: Floats = shown.began + (np.unique(numbers) + 0.5) * width
+    middles = np.asarray(shown.began + (np.unique(numbers) + 0.5) * width, np.float64)
     halves = np.array([np.percentile(group, (50, 95)) for group in groups], np.float64).reshape(-1, 2)
     p50, p95 = np.maximum(halves, 1e-3).T
     return Latencies(middles, p50, p95)

@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from harness.record import Record
+from harness.reporting import figures
 from harness.reporting.finished import Finished
 from harness.reporting.telling import FORMAT, VERDICT_FILE
 from harness.verdicts import Outcome, Ruling, Verdict, exit_code, strongest, worst
@@ -50,16 +51,17 @@ def markdown(told: Mapping[str, Any]) -> str:
         "",
         f"## Game day: {ruling.wording}",
         "",
-        "| scenario | promise | verdict | RTO | lost | recovered | duplicated | stranded | why |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| scenario | promise | verdict | RTO | lost | recovered | duplicated | stranded | alarm delay | why |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for run in told["runs"]:
         for number, verdict in enumerate(run["verdicts"]):
-            name = f"{run['run'].partition('/')[2]}" if number == 0 else ""
-            figures = verdict["figures"]
-            cells = [name, verdict["promise"], verdict["ruling"], _rto(figures)]
-            cells += [_count(figures, key) for key in ("lost", "recovered", "duplicated", "stranded")]
-            lines.append(f"| {' | '.join([*cells, verdict['reason'].replace('|', '/')])} |")
+            name = _name(run) if number == 0 else ""
+            found = verdict["figures"]
+            cells = [name, verdict["promise"], verdict["ruling"], figures.recovery(found)]
+            cells += [figures.count(found, kind) for kind in figures.COUNTS]
+            cells.append(figures.alarm(found))
+            lines.append(f"| {' | '.join([*cells, _inline(verdict['reason'])])} |")
     lines += ["", f"Speed {told['speed']:g}; exit code {told['exit_code']}." if told["runs"] else "Nothing ran.", ""]
     return "\n".join(lines)
 
@@ -72,31 +74,49 @@ def lines(record: Record, verdicts: Sequence[Verdict]) -> str:
 
 
 def junit(told: Mapping[str, Any]) -> bytes:
-    """The session as JUnit XML: BROKEN is a failure, UNKNOWN an error, so that neither passes anywhere."""
+    """The session as JUnit XML: BROKEN is a failure, UNKNOWN an error, so that neither passes anywhere.
+
+    A run that did not finish has one more case that is an error, whatever its verdicts.
+    """
     root = ElementTree.Element("testsuites", name="gameday")
     for run in told["runs"]:
-        suite = ElementTree.SubElement(root, "testsuite", name=run["scenario"], tests=str(len(run["verdicts"])))
-        counts = {"failures": 0, "errors": 0}
+        name = run["run"].partition("/")[2]
+        suite = ElementTree.SubElement(root, "testsuite", name=name)
         for verdict in run["verdicts"]:
-            case = ElementTree.SubElement(suite, "testcase", classname=run["scenario"], name=verdict["promise"])
-            if verdict["ruling"] == "BROKEN":
-                counts["failures"] += 1
-                ElementTree.SubElement(case, "failure", message=verdict["reason"])
-            elif verdict["ruling"] == "UNKNOWN":
-                counts["errors"] += 1
-                ElementTree.SubElement(case, "error", message=verdict["reason"])
-        for name, count in counts.items():
-            suite.set(name, str(count))
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+            case = ElementTree.SubElement(suite, "testcase", classname=name, name=verdict["promise"])
+            _properties(case, verdict["figures"])
+            tag = {"BROKEN": "failure", "UNKNOWN": "error"}.get(verdict["ruling"])
+            if tag:
+                ElementTree.SubElement(case, tag, message=_printable(verdict["reason"]))
+        if run["outcome"] != Outcome.FINISHED.value or not run["verdicts"]:
+            case = ElementTree.SubElement(suite, "testcase", classname=name, name="the run itself")
+            ElementTree.SubElement(case, "error", message=f"the run ended otherwise than planned: {run['outcome']}")
+        suite.set("tests", str(len(suite.findall("testcase"))))
+        suite.set("failures", str(len(suite.findall("testcase/failure"))))
+        suite.set("errors", str(len(suite.findall("testcase/error"))))
+    written: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written
 
 
-def _rto(figures: Mapping[str, Any]) -> str:
-    value = figures.get("rto_seconds")
-    if value is None:
-        return ""
-    return f"{value:.1f} ± {figures.get('rto_error_seconds') or 0:.1f} s"
+def _properties(case: ElementTree.Element, found: Mapping[str, Any]) -> None:
+    """The verdict's figures under their own names; XML takes no control characters."""
+    known = {name: value for name, value in found.items() if value is not None}
+    if known:
+        properties = ElementTree.SubElement(case, "properties")
+        for name, value in known.items():
+            ElementTree.SubElement(properties, "property", name=name, value=_printable(str(value)))
 
 
-def _count(figures: Mapping[str, Any], key: str) -> str:
-    value = figures.get(key, figures.get(f"{key}_rows"))
-    return "" if value is None else str(value)
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _name(run: Mapping[str, Any]) -> str:
+    """The run's folder, and how it ended when that was not as planned."""
+    ended = "" if run["outcome"] == Outcome.FINISHED.value else f" ({run['outcome']})"
+    return f"{run['run'].partition('/')[2]}{ended}"
+
+
+def _inline(text: str) -> str:
+    """Text that cannot break out of its cell."""
+    return " ".join(text.split()).replace("|", "/")

@@ -1,25 +1,52 @@
-"""One run, told: its verdicts as a file, its chart, and what Allure shows of it."""
+"""One run, told: its verdicts as a file, its chart and page, and what Allure shows of it."""
 
 from __future__ import annotations
 
 import base64
-import html
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import allure
 
+from harness.judges import windows
 from harness.judges.anatomy import Stage, anatomy
 from harness.record import Record
-from harness.reporting import chart, interactive
-from harness.verdicts import Number, Ruling, Verdict, worst
+from harness.reporting import chart, interactive, markup
+from harness.verdicts import Verdict, worst
 
 VERDICT_FILE = "verdict.json"
 CHART_FILE = "experiment.svg"
 PAGE_FILE = "experiment.html"
 FORMAT = 1
+"""The version of ``verdict.json``; described in ``docs/verdict.schema.json``."""
+SHORT = 12
+"""So many rows of a table inside Allure; the site's own pages show more."""
+RUN_LABEL = "run"
+"""The Allure label that names a test's run, ``SESSION/FOLDER``."""
+
+_ALLURE: Any = allure
+"""Allure as it is: half of it is annotated."""
+
+_COMPONENTS = {
+    "load_balancer": "load balancer",
+    "region": "region",
+    "zone": "zone",
+    "replica": "read replica",
+    "database": "database",
+    "writer": "database",
+    "redis": "cache",
+    "cache": "cache",
+    "task": "services",
+    "service": "services",
+}
+_SEVERITIES = {
+    "single_writer": allure.severity_level.BLOCKER,
+    "bounded_loss": allure.severity_level.BLOCKER,
+    "no_lost_writes": allure.severity_level.CRITICAL,
+    "recovery": allure.severity_level.CRITICAL,
+}
 
 
 def save(folder: Path, record: Record, verdicts: Sequence[Verdict]) -> None:
@@ -33,10 +60,12 @@ def save(folder: Path, record: Record, verdicts: Sequence[Verdict]) -> None:
 def to_json(record: Record, verdicts: Sequence[Verdict], stages: Sequence[Stage]) -> dict[str, Any]:
     """One run's verdicts as plain JSON values, versioned."""
     header = record.header
+    age = header.client.connection_age
     return {
         "format": FORMAT,
         "scenario": header.scenario,
         "title": header.title,
+        "story": header.story,
         "phase": header.phase,
         "design": header.design,
         "design_version": header.design_version,
@@ -44,10 +73,12 @@ def to_json(record: Record, verdicts: Sequence[Verdict], stages: Sequence[Stage]
         "speed": header.speed,
         "outcome": header.outcome.value if header.outcome else "never ended",
         "ruling": worst(verdict.ruling for verdict in verdicts).name,
-        "client": {
-            "ttl": header.client.ttl,
-            "connection_age_seconds": header.client.connection_age.seconds if header.client.connection_age else None,
-        },
+        "faults": [
+            {"fault": one.fault.fault, "at": str(one.began), "seconds": round(one.span.seconds, 3),
+             "ended_by": one.ended_by, "fidelity": one.fault.fidelity}
+            for one in windows.windows(record)
+        ],
+        "client": {"ttl": header.client.ttl, "connection_age_seconds": None if age is None else age.seconds},
         "verdicts": [
             {
                 "promise": verdict.promise,
@@ -62,64 +93,65 @@ def to_json(record: Record, verdicts: Sequence[Verdict], stages: Sequence[Stage]
         "anatomy": [stage.row() for stage in stages],
         "feasibility": dict(header.feasibility),
         "damage": list(record.damage),
-    }
+    }  # fmt: skip
 
 
 def label(phase: str, name: str, title: str, story: str, version: str) -> None:
-    """Tell Allure what the test is about: epic = phase, feature = scenario, story = what it promises."""
-    allure.dynamic.epic(phase)
-    allure.dynamic.parent_suite(phase)
-    allure.dynamic.feature(name.replace("_", " "))
-    allure.dynamic.story(title)
-    allure.dynamic.title(title)
-    allure.dynamic.parameter("design", version)
-    allure.dynamic.description(story)
+    """Tell Allure what the test is about, before it runs: epic = phase, feature = the component that fails."""
+    _ALLURE.dynamic.epic(phase)
+    _ALLURE.dynamic.parent_suite(phase)
+    _ALLURE.dynamic.feature(component(name))
+    _ALLURE.dynamic.title(title)
+    _ALLURE.dynamic.parameter("design", version)
+    _ALLURE.dynamic.description(story)
+
+
+def component(name: str) -> str:
+    """The component that a scenario's name speaks of; ``platform`` when it names none."""
+    return next((known for word, known in _COMPONENTS.items() if word in name), "platform")
 
 
 def attach(folder: Path, record: Record, verdicts: Sequence[Verdict]) -> None:
-    """Put the chart on top of the Allure test, the tables below it, the raw record beside it."""
+    """Put the chart on top of the Allure test, the tables below it, the raw files beside it; story = promise."""
+    header = record.header
+    _ALLURE.dynamic.description_html(description(folder, record, verdicts))
+    _ALLURE.dynamic.story(*(promise.replace("_", " ") for promise in header.promises))
+    _ALLURE.dynamic.severity(
+        next((level for name, level in _SEVERITIES.items() if name in header.promises), allure.severity_level.NORMAL)
+    )
+    _ALLURE.dynamic.label(RUN_LABEL, f"{folder.parent.name}/{folder.name}")
+    _ALLURE.dynamic.parameter("speed", f"{header.speed:g}")
+    _ALLURE.dynamic.parameter("target", header.target)
+    for verdict in verdicts:
+        with _ALLURE.step(f"verdict {verdict.promise.replace('_', ' ')}: {verdict.ruling.wording}"):
+            _ALLURE.attach(verdict.reason, "reason", allure.attachment_type.TEXT)
+    _ALLURE.attach.file(str(folder / CHART_FILE), "experiment", allure.attachment_type.SVG)
+    _ALLURE.attach.file(str(folder / VERDICT_FILE), "verdict", allure.attachment_type.JSON)
+
+
+def description(folder: Path, record: Record, verdicts: Sequence[Verdict]) -> str:
+    """What Allure shows of a run without a click, as HTML: it blanks scripts and inline SVG, so the chart is data."""
     picture = base64.b64encode((folder / CHART_FILE).read_bytes()).decode()
+    pages = f"../runs/{markup.escape(folder.parent.name)}/{markup.escape(folder.name)}"
     shown = [f'<img alt="the experiment" style="width:100%" src="data:image/svg+xml;base64,{picture}">']
+    shown.append(
+        f'<p><a href="{pages}/{PAGE_FILE}" target="_blank">every request and event</a> · '
+        f'<a href="{pages}/index.html" target="_blank">the evidence</a></p>'
+    )
     shown += [_paragraph(verdict) for verdict in verdicts]
-    shown.append(_table("where the time went", [stage.row() for stage in anatomy(record)]))
+    shown.append(markup.folded("where the time went", markup.table([stage.row() for stage in anatomy(record)], SHORT)))
     for verdict in verdicts:
-        shown += [_table(f"{verdict.promise}: {name}", rows) for name, rows in verdict.evidence.items() if rows]
-    shown.append(f"<p>{html.escape(record.header.story)}</p>")
-    allure.dynamic.description_html("\n".join(shown))
-    allure.dynamic.parameter("speed", f"{record.header.speed:g}")
-    allure.dynamic.parameter("target", record.header.target)
-    allure.attach.file(str(folder / CHART_FILE), "experiment", allure.attachment_type.SVG)
-    allure.attach.file(str(folder / VERDICT_FILE), "verdict", allure.attachment_type.JSON)
-    for verdict in verdicts:
-        with allure.step(f"verdict {verdict.promise}: {verdict.ruling.wording}"):
-            allure.attach(verdict.reason, "reason", allure.attachment_type.TEXT)
+        name = verdict.promise.replace("_", " ")
+        shown += [
+            markup.folded(f"{name}: {table.replace('_', ' ')}", markup.table(rows, SHORT))
+            for table, rows in verdict.evidence.items()
+            if table != "anatomy"
+        ]
+    shown += [f"<p>{markup.escape(part)}</p>" for part in record.header.story.split("\n\n")]
+    return "\n".join(part for part in shown if part)
 
 
 def _paragraph(verdict: Verdict) -> str:
-    badge = f'<b style="color:{verdict.ruling.colour}">{verdict.ruling.name}</b>'
-    partial = "" if verdict.fidelity == "faithful" else f" <i>({html.escape(verdict.fidelity)})</i>"
-    return f"<p>{badge} {html.escape(verdict.promise)}{partial}: {html.escape(verdict.reason)}</p>"
-
-
-def _table(title: str, rows: Sequence[Mapping[str, Number]]) -> str:
-    if not rows:
-        return ""
-    heads = list(rows[0])
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(_cell(row.get(head)))}</td>" for head in heads) + "</tr>"
-        for row in rows[:50]
-    )
-    head = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in heads)
-    more = f"<p>and {len(rows) - 50} more in verdict.json</p>" if len(rows) > 50 else ""
-    return f"<details><summary>{html.escape(title)}</summary><table><tr>{head}</tr>{body}</table>{more}</details>"
-
-
-def _cell(value: Number) -> str:
-    if value is None:
-        return ""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-def badge(ruling: Ruling) -> str:
-    """A ruling as a coloured word for our own pages."""
-    return f'<span class="badge" style="background:{ruling.colour}">{ruling.name}</span>'
+    partial = "" if verdict.fidelity == "faithful" else f" <i>({markup.escape(verdict.fidelity)})</i>"
+    name = markup.escape(verdict.promise.replace("_", " "))
+    return f"<p>{markup.badge(verdict.ruling)} <b>{name}</b>{partial}: {markup.escape(verdict.reason)}</p>"

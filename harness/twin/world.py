@@ -34,9 +34,9 @@ from harness.twin.designs import catalogue
 from harness.twin.designs.model import Design
 from harness.twin.engines.apps import AppHost
 from harness.twin.engines.dns import Dns
+from harness.twin.handover import Handover
 from harness.twin.names import Names
 from harness.twin.network.network import Network
-from harness.twin.handover import Handover
 from harness.twin.schedule import Scheduler
 
 _LOG = logging.getLogger("twin.world")

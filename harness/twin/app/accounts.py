@@ -67,7 +67,7 @@ class Accounts:
 
     async def _user(self, bearer: Bearer) -> Row:
         with unauthorized_when_down():
-            rows = await self._gateway.writer.fetch(_BY_ID, (bearer.user,))
+            rows = await self._gateway.primary_reads.fetch(_BY_ID, (bearer.user,))
         if not rows:
             raise Refusal(401, "unauthorized", "no such user")
         return rows[0]

@@ -20,6 +20,7 @@ from harness.twin.app.answers import Refusal, identifier
 from harness.twin.app.cache import Cache
 from harness.twin.app.database import DatabaseDown, Pool
 from harness.twin.app.limits import Limits
+from harness.twin.app.reads import Reads
 from harness.twin.app.settings import Settings
 from harness.twin.app.tokens import BadToken, Bearer, Tokens
 
@@ -43,6 +44,10 @@ class Gateway:
     cache: Cache | None
     tokens: Tokens
     limits: Limits
+    primary_reads: Reads
+    """Reads that want the newest data."""
+    replica_reads: Reads
+    """Reads that the strategy sends to the replica."""
 
     def bearer(self, request: Request) -> Bearer:
         """Whom the request speaks for; 401 without a valid token."""
@@ -64,14 +69,15 @@ class Gateway:
         cached = await self.cache.attempt("GET", key) if self.cache else None
         if isinstance(cached, bytes):
             return cached.decode()
-        role = await self._stored_role(bearer, organization, (self.reader, self.writer) if replica else (self.writer,))
+        fresh, cheap = self.primary_reads, self.replica_reads
+        role = await self._stored_role(bearer, organization, (cheap, fresh) if replica else (fresh,))
         if role is None:
             raise Refusal(403, "forbidden", "not a member of this organization")
         if self.cache:
             await self.cache.attempt("SET", key, role, "PX", self.cache.milliseconds(_ROLE_LIFE))
         return role
 
-    async def _stored_role(self, bearer: Bearer, organization: uuid.UUID, stores: tuple[Pool, ...]) -> str | None:
+    async def _stored_role(self, bearer: Bearer, organization: uuid.UUID, stores: tuple[Reads, ...]) -> str | None:
         for store in stores:
             with unauthorized_when_down():
                 rows = await store.fetch(_ROLE, (bearer.user, organization))

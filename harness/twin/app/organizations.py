@@ -62,13 +62,13 @@ class Organizations:
 
     async def mine(self, request: Request) -> Response:
         """The bearer's organizations."""
-        rows = await self._gateway.writer.fetch(_MINE, (self._gateway.bearer(request).user,))
+        rows = await self._gateway.primary_reads.fetch(_MINE, (self._gateway.bearer(request).user,))
         return data([self._shape(row) for row in rows])
 
     async def keys(self, request: Request) -> Response:
         """The organization's keys, without their secrets."""
         organization = await self._organization(request)
-        rows = await self._gateway.writer.fetch(_KEYS, (organization,))
+        rows = await self._gateway.primary_reads.fetch(_KEYS, (organization,))
         return data([self._key(row) for row in rows])
 
     async def create_key(self, request: Request) -> Response:
@@ -83,7 +83,7 @@ class Organizations:
     async def stats(self, request: Request) -> Response:
         """Counts of the organization's keys, from the replica: eventually consistent."""
         organization = await self._organization(request, replica=True)
-        total, active, newest = (await self._gateway.reader.fetch(_STATS, (organization,)))[0]
+        total, active, newest = (await self._gateway.replica_reads.fetch(_STATS, (organization,)))[0]
         return data(
             {
                 "organization_id": organization,

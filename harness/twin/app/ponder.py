@@ -30,7 +30,7 @@ class Ponder:
     async def events(self, request: Request) -> Response:
         """The newest events; ``limit`` 20, at most 1000. A database error is told by nothing but emptiness."""
         try:
-            rows = await self._gateway.reader.fetch(_EVENTS, (number(request, "limit", 20, 1000),))
+            rows = await self._gateway.replica_reads.fetch(_EVENTS, (number(request, "limit", 20, 1000),))
         except DatabaseDown:
             rows = []
         return data(
@@ -48,7 +48,7 @@ class Ponder:
 
     async def status(self, request: Request) -> Response:  # noqa: ARG002 - starlette's signature
         """How far the indexer is, as the replica knows it."""
-        rows = await self._gateway.reader.fetch(_STATUS)
+        rows = await self._gateway.replica_reads.fetch(_STATUS)
         newest = rows[0] if rows else None
         return data(
             {

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from harness.clock import Clock, seconds
 from harness.errors import TwinFault
@@ -24,6 +25,7 @@ from harness.twin.app.limits import Limits
 from harness.twin.app.organizations import Organizations
 from harness.twin.app.ponder import Ponder
 from harness.twin.app.processor import Processor
+from harness.twin.app.reads import Reads
 from harness.twin.app.resolver import Resolver
 from harness.twin.app.settings import Settings
 from harness.twin.app.tokens import Tokens
@@ -101,21 +103,28 @@ class Task:
         else:
             await Workers(settings, clock, self._writer, self._cache).run()
 
-    async def _serve(self, stop: asyncio.Event) -> None:
-        settings, clock = self._settings, self._clock
+    def application(self) -> ASGIApp:
+        """The gateway's routes over this task's stores."""
+        settings, clock, writer = self._settings, self._clock, self._writer
+        reader = self._pool(settings.reader, _READERS)
+        falls_back = settings.reads_fall_back
         gateway = Gateway(
             settings,
             clock,
-            self._writer,
-            self._pool(settings.reader, _READERS),
+            writer,
+            reader,
             self._cache,
             Tokens(clock, settings.jwt_secret),
             Limits(clock, self._cache),
+            primary_reads=Reads(clock, writer, reader if falls_back else None),
+            replica_reads=Reads(clock, reader, writer if falls_back else None),
         )
         parts = (Health(gateway), Accounts(gateway), Organizations(gateway), Triggers(gateway), Ponder(gateway))
-        routes = [route for part in parts for route in part.routes()]
+        return application(gateway, [route for part in parts for route in part.routes()])
+
+    async def _serve(self, stop: asyncio.Event) -> None:
         config = uvicorn.Config(
-            application(gateway, routes),
+            self.application(),
             http="httptools",
             ws="none",
             loop="asyncio",
@@ -127,7 +136,7 @@ class Task:
             timeout_graceful_shutdown=1,
         )
         server = _Server(config)
-        listener = socket.create_server((settings.address, settings.port), backlog=1024)
+        listener = socket.create_server((self._settings.address, self._settings.port), backlog=1024)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -35,6 +35,7 @@ class Settings:
     queue_before_mark: bool
     acknowledge_after_run: bool
     reconnect_cache: bool
+    reads_fall_back: bool
     database_timeout_seconds: float
     connection_age_seconds: float | None
     indexer: Literal["always", "never", "elected"]

@@ -64,13 +64,13 @@ class Triggers:
         """The organization's triggers, newest first; ``limit`` (20, at most 10000) and ``offset``."""
         _, organization = await self._gateway.acting(request)
         limit, offset = number(request, "limit", 20, MOST), number(request, "offset", 0, 1 << 31)
-        rows = await self._gateway.writer.fetch(_LIST, (organization, limit, offset))
+        rows = await self._gateway.primary_reads.fetch(_LIST, (organization, limit, offset))
         return data([self._shape(row) for row in rows])
 
     async def one(self, request: Request) -> Response:
         """One trigger."""
         _, organization = await self._gateway.acting(request)
-        return data(self._shape(_found(await self._gateway.writer.fetch(_ONE, (_id(request), organization)))))
+        return data(self._shape(_found(await self._gateway.primary_reads.fetch(_ONE, (_id(request), organization)))))
 
     async def change(self, request: Request) -> Response:
         """Replace what a trigger says."""

@@ -2,6 +2,8 @@
 
 In: ``{"id", "namespace" (a path or null), "log", "settings"}``. Out: ``{"id", "pid"}`` and ``{"exit": pid, "code"}``
 (the code negative for a signal, as ``subprocess`` has it). Ends with its standard input, and every task with it.
+
+The launcher (``harness.twin.engines.apps``) has switched the garbage collector off before anything was imported.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import uvicorn.protocols.http.httptools_impl
 
 from harness.twin.app import service
 from harness.twin.app.settings import Settings
+from harness.twin.app.warmth import warm
 from harness.twin.network import kernel
 
 _DIE_WITH_PARENT = 1
@@ -48,8 +51,8 @@ def main() -> None:
         os.set_blocking(end, False)
     signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    gc.collect()
-    gc.freeze()
+    warm()
+    gc.freeze()  # and no collection before: its holes would be filled by the children, who would copy the pages
     tell({"ready": os.getpid()})
     pending = b""
     while True:
@@ -94,6 +97,7 @@ def _fork(order: Mapping[str, Any], pipes: tuple[int, int]) -> int:
 def _become(order: Mapping[str, Any], pipes: tuple[int, int]) -> NoReturn:
     """Be the task: its own place, log and session; never return into the zygote."""
     code = 1
+    gc.enable()
     try:
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
         signal.set_wakeup_fd(-1)
@@ -120,7 +124,3 @@ def _redirect(log: str, pipes: tuple[int, int]) -> None:
     os.dup2(file, 2)
     for descriptor in (nothing, file, *pipes):
         os.close(descriptor)
-
-
-if __name__ == "__main__":
-    main()

@@ -205,6 +205,8 @@ class AppBehaviour:
     acknowledge_after_run: bool = False
     """Keep the job in a processing list until it ran (else a killed or disconnected worker loses it)."""
     reconnect_cache: bool = False
+    reads_fall_back: bool = False
+    """Read from the writer while the replica is down, and the other way round, older data being better than none."""
     database_timeout: Duration = seconds(5)
     connection_age: Duration | None = None
 

@@ -87,6 +87,7 @@ def behaviour(region: RegionPlan) -> AppBehaviour:
         queue_before_mark=True,
         acknowledge_after_run=True,
         reconnect_cache=True,
+        reads_fall_back=True,
         database_timeout=seconds(3),
         connection_age=seconds(60),
     )

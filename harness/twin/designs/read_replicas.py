@@ -90,6 +90,7 @@ def hardened() -> Design:
         queue_before_mark=True,
         acknowledge_after_run=True,
         reconnect_cache=True,
+        reads_fall_back=True,
         database_timeout=seconds(3),
         connection_age=seconds(60),
     )

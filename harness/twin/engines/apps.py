@@ -27,6 +27,15 @@ from harness.clock import Clock, Duration
 from harness.errors import TwinFault
 from harness.twin.designs.model import Design
 
+_LAUNCH = """
+import gc, sys
+gc.disable()
+sys.modules["cryptography"] = None
+from harness.twin.app.zygote import main
+main()
+"""
+"""No garbage collection before the fork, whose marks every child would copy; and no cryptography, which PyJWT would
+load for algorithms that nobody here uses: together 15 MB."""
 _ANSWER_SECONDS = 20
 _LEAST_GRACE_SECONDS = 1.0
 _END_SECONDS = 5.0
@@ -136,7 +145,7 @@ class AppHost:
         known = os.environ.get("PYTHONPATH")
         with (self._logs / "zygote.log").open("ab") as log:
             self._zygote = subprocess.Popen(
-                [sys.executable, "-m", "harness.twin.app.zygote"],
+                [sys.executable, "-c", _LAUNCH],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -272,6 +281,7 @@ def settings_for(design: Design, region: str, service: str) -> dict[str, Any]:
         "queue_before_mark": app.queue_before_mark,
         "acknowledge_after_run": app.acknowledge_after_run,
         "reconnect_cache": app.reconnect_cache,
+        "reads_fall_back": app.reads_fall_back,
         "database_timeout_seconds": app.database_timeout.seconds,
         "connection_age_seconds": app.connection_age.seconds if app.connection_age else None,
         "indexer": "elected" if elected else "always" if first else "never",

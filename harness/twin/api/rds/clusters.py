@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.clock import ZERO
+from harness.clock import ZERO, seconds
 from harness.twin.api.paging import page
 from harness.twin.api.rds import endpoints, failovers, shapes
 from harness.twin.api.rds.state import Cluster, Estate, Instance
@@ -73,7 +73,7 @@ class Clusters:
                     "InvalidDBClusterStateFault",
                     "This cluster is a part of a global cluster, please remove it from globalcluster first",
                 )
-            if group.members:
+            if any(member.status != "deleting" for member in estate.members(group)):
                 raise AwsError(
                     "InvalidDBClusterStateFault",
                     "Cluster cannot be deleted, it still contains DB instances in non-deleting state.",
@@ -100,6 +100,9 @@ class Clusters:
         return readers[0] if identifier else None
 
     def _remove(self, group: Cluster) -> None:
+        if group.members:  # its last instances are still being deleted
+            self._estate.scheduler.later(seconds(1), lambda: self._remove(group), f"delete {group.identifier}")
+            return
         with self._estate.lock:
             self._estate.clusters.pop(group.identifier, None)
         endpoints.forget_cluster(self._estate, group)

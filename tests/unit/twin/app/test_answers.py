@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+import uuid
 
 from harness.clock import Anchor, Clock
 from harness.twin.app.answers import stamp
@@ -15,8 +16,6 @@ def test_a_timestamp_of_the_database_is_told_in_aws_time() -> None:
 
 
 def test_a_job_made_twice_is_the_same_job() -> None:
-    import uuid
-
     trigger = uuid.uuid4()
     assert job(7, trigger) == job(7, trigger)
     assert job(7, trigger) != job(8, trigger)

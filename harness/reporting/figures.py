@@ -1,0 +1,57 @@
+"""The figures that people ask for first, in words: recovery time, lost writes, the alarm's delay.
+
+Their names are those that the judges give them; a figure that no verdict of a run has is an empty text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.verdicts import Number
+
+COUNTS = ("lost", "recovered", "duplicated", "stranded")
+"""The classes of writes that every summary counts; a figure is called ``lost_writes`` and so on."""
+TRENDS = {
+    "rto_seconds": ("Recovery time", "s"),
+    "lost_writes": ("Acknowledged writes lost", "writes"),
+    "alarm_delay_seconds": ("Delay of the lag alarm", "s"),
+}
+"""The figures that are followed from night to night, with their title and unit; less is better in each."""
+
+
+def merged(verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Number]:
+    """The figures of all of a run's verdicts in one table; where two have the same, the first one's stands."""
+    found: dict[str, Number] = {}
+    for verdict in verdicts:
+        for name, value in verdict["figures"].items():
+            found.setdefault(name, value)
+    return found
+
+
+def recovery(figures: Mapping[str, Number]) -> str:
+    """``43.8 s (−2.0)``: the longest that the outage can have been, and by how much the truth may be shorter.
+
+    ``> 100.0 s`` when the service never came back while it was watched.
+    """
+    if "rto_seconds" not in figures:
+        return ""
+    took, error = figures["rto_seconds"], figures.get("rto_error_seconds")
+    if not isinstance(took, int | float):
+        down = figures.get("down_seconds")
+        return f"> {down:.1f} s" if isinstance(down, int | float) else "never"
+    return f"{took:.1f} s (−{error:.1f})" if isinstance(error, int | float) and error else f"{took:.1f} s"
+
+
+def count(figures: Mapping[str, Number], kind: str) -> str:
+    """How many writes of a kind there are, e.g. ``lost``."""
+    value = figures.get(f"{kind}_writes")
+    return "" if value is None else str(value)
+
+
+def alarm(figures: Mapping[str, Number]) -> str:
+    """From the lag crossing its threshold to ALARM; ``never`` when it did not ring."""
+    if "alarm_delay_seconds" not in figures:
+        return ""
+    value = figures["alarm_delay_seconds"]
+    return f"{value:.1f} s" if isinstance(value, int | float) else "never"
