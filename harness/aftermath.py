@@ -54,7 +54,8 @@ def _await_databases(experiment: Experiment) -> None:
     estate = experiment.estate
     for _ in estate.clock.every(_LOOK, _REBUILT):
         try:
-            seen = [item for region in estate.platform.regions for item in discovery.instances(estate.cloud, region.name)]
+            regions = [region.name for region in estate.platform.regions]
+            seen = [item for region in regions for item in discovery.instances(estate.cloud, region)]
         except CloudFault:
             continue  # a region does not answer yet
         busy = [f"{item.identifier} is {item.status}" for item in seen if item.status != "available"]

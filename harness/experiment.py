@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -58,6 +59,15 @@ class Experiment:
             self._stack.close()
         finally:
             write_header(self.folder / HEADER_FILE, replace(self.header, outcome=self.outcome))
+
+    @contextmanager
+    def told_by(self, tell: Callable[[Experiment], None]) -> Iterator[None]:
+        """Around the experiment: once it was opened it is told, however it ended, from what it left on disk."""
+        try:
+            yield
+        finally:
+            if (self.folder / HEADER_FILE).exists() and hasattr(self, "began"):
+                tell(self)
 
     def enter_phase(self, phase: str, text: str) -> None:
         """Note the phase on the timeline and tell it on the terminal."""

@@ -110,16 +110,13 @@ class GameDay:
         folder = self._session.folder / self._scenario.folder
         experiment = Experiment(folder, self._estate, self._header(promises, undisturbed), self._console)
         self._console.say("scenario", f"{self._scenario.path}: {self._scenario.title}")
-        try:
-            with experiment:
-                self._experiment = experiment
-                try:
-                    with self._ending(experiment):
-                        yield
-                finally:
-                    self._experiment = None
-        finally:
-            self._finish(experiment)
+        with experiment.told_by(self._finish), experiment:
+            self._experiment = experiment
+            try:
+                with self._ending(experiment):
+                    yield
+            finally:
+                self._experiment = None
 
     @contextmanager
     def _ending(self, experiment: Experiment) -> Iterator[None]:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import inspect
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from types import FrameType
 
 import pytest
 
 from harness import record
-from harness.errors import Aborted, BadInput
+from harness.errors import Aborted
 from harness.experiment import Experiment
 from harness.gameday import GameDay, Scenario
 from harness.judges import bench
@@ -48,14 +47,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Scenario files carry no ``test_`` prefix: their folder is a table of contents."""
     config.stash[FINISHED] = []
+    config.addinivalue_line("python_files", "scenarios/*.py")
     config.addinivalue_line("markers", "gate: part of the pre-promotion gate")
-
-
-def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
-    """Collect every module below ``scenarios/``."""
-    if file_path.suffix == ".py" and SCENARIOS in file_path.parents and not file_path.name.startswith("_"):
-        return pytest.Module.from_parent(parent, path=file_path)
-    return None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

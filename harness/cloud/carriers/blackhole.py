@@ -41,6 +41,8 @@ class BlackholeCarrier(Carrier):
         self._balancer = estate.platform.load_balancers[self._region]
         self._probes = ExitStack()
         self._darkness: Darkness | None = None
+        self._originals: dict[str, str] = {}
+        self._clones: dict[str, str] = {}
 
     def __enter__(self) -> BlackholeCarrier:
         place = self._estate.target.locations[0]
@@ -56,24 +58,21 @@ class BlackholeCarrier(Carrier):
     ) -> None:
         self._probes.close()
 
-    def change(self, arm: Arm) -> None:
-        """Clone each ACL in use, deny the listeners to the outside in the clone, move the subnets to it."""
-        associations = self._associations()
-        for original in sorted(set(associations.values())):
+    def prepare(self, arm: Arm) -> None:
+        """Clone each ACL in use and deny the listeners to the outside in the clone; no subnet uses it yet."""
+        for subnet in self._balancer.subnets:
+            self._originals[subnet] = association(self._estate, self._region, subnet)[1]
+        for original in sorted(set(self._originals.values())):
             arm(Act("ec2", self._region, "DeleteNetworkAcl", {"Run": self._run, "CloneOf": original}))
-            clone = self._clone(original)
-            for subnet, acl in associations.items():
-                if acl == original:
-                    arm(
-                        Act(
-                            "ec2",
-                            self._region,
-                            "ReplaceNetworkAclAssociation",
-                            {"SubnetId": subnet, "NetworkAclId": original},
-                            {"NetworkAclId": clone},
-                        )
-                    )
-                    replace_association(self._estate, self._region, subnet, clone)
+            self._clones[original] = self._clone(original)
+
+    def change(self, arm: Arm) -> None:
+        """Move the public subnets to the clone."""
+        for subnet, original in self._originals.items():
+            clone = self._clones[original]
+            before, ours = {"SubnetId": subnet, "NetworkAclId": original}, {"NetworkAclId": clone}
+            arm(Act("ec2", self._region, "ReplaceNetworkAclAssociation", before, ours))
+            replace_association(self._estate, self._region, subnet, clone)
 
     def bites(self, since: Instant) -> Proof | None:
         """Every try from the first location, new and established, hangs or fails."""
@@ -90,9 +89,6 @@ class BlackholeCarrier(Carrier):
     def sight(self) -> str:
         """The last result of each try."""
         return self._darkness.sight() if self._darkness else "not probed yet"
-
-    def _associations(self) -> dict[str, str]:
-        return {subnet: association(self._estate, self._region, subnet)[1] for subnet in self._balancer.subnets}
 
     def _clone(self, original: str) -> str:
         call = self._estate.cloud.call

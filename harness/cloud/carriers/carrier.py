@@ -34,6 +34,10 @@ class Carrier(AbstractContextManager["Carrier"], Protocol):
     patience: Duration
     """Within which the fault must bite, and must have healed after its undo."""
 
+    def prepare(self, arm: Arm) -> None:
+        """Make ready what does no harm yet, so that the fault's own instant is sharp; arms as ``change`` does."""
+        return
+
     def change(self, arm: Arm) -> None:
         """Make the change, arming the way back of each step before it."""
 

@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import uuid
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import psycopg
@@ -72,8 +73,7 @@ class Workers:
             if self._settings.acknowledge_after_run:
                 group.create_task(self._forever(self._look_after))
 
-    async def _forever(self, action: object) -> None:
-        assert callable(action)
+    async def _forever(self, action: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
                 await action()
