@@ -71,6 +71,7 @@ class GameDay:
         self._estate: Estate = session.estate(scenario.phase)
         self._experiment: Experiment | None = None
         self._load: Load | None = None
+        self._injection: Injection | None = None
         self._console = Console(self._estate.clock)
         live = configuration.read(self._estate, configuration.nearest(self._estate))
         self._nearest_regions = dict(live.nearest)
@@ -185,7 +186,11 @@ class GameDay:
         )
         with allure.step(f"inject {title(fault)}"), injection:
             self._phase("takeover", title(fault))
-            yield injection
+            self._injection = injection
+            try:
+                yield injection
+            finally:
+                self._injection = None
         self._phase("catch_up", f"{title(fault)} is undone")
 
     def hold(self, span: Duration) -> None:
@@ -208,9 +213,10 @@ class GameDay:
     ) -> None:
         """Wait until what is asked for is so; raises ``OutOfPatience`` that quotes the last sight.
 
-        ``serving``: every client is led to that region and is served. ``left``: no client is led there, all are served.
-        ``healthy``: everybody is back at the nearest region. ``writer``: that region writes. ``alarm``: the alarm whose
-        name contains the word is in ``state`` and has said so to its queue. ``recovered``: all requests succeed again.
+        ``serving``: every client is led to that region and is served. ``left``: no client is led there, all are
+        served. ``healthy``: everybody is back at the nearest region. ``writer``: that region writes. ``alarm``: the
+        alarm whose name contains the word is in ``state`` and has said so to its queue. ``recovered``: the component
+        is whole by its own account and all requests succeed again.
         """
         looks: list[tuple[str, Callable[[], str | None]]] = []
         if serving:
@@ -224,7 +230,7 @@ class GameDay:
         if alarm:
             looks.append((f"alarm {alarm} to be {state}", lambda: self._alarm_is_not(alarm, state)))
         if recovered:
-            looks.append(("all requests to succeed", self._failing))
+            looks.append(("the platform to be whole and all requests to succeed", self._not_recovered))
         for what, look in looks:
             with allure.step(f"wait for {what}"):
                 self._running().enter_phase("takeover" if not healthy else "catch_up", f"waiting for {what}")
@@ -274,6 +280,11 @@ class GameDay:
             if total == 0 or glance.bad_per_second > (1 - self.objectives.success_ratio) * total:
                 return f"{name}: {glance.bad_per_second:.1f} of {total:.1f} requests/s fail"
         return None
+
+    def _not_recovered(self) -> str | None:
+        if self._injection is not None and not self._injection.carrier.healed(self._estate.clock.now()):
+            return self._injection.carrier.sight()
+        return self._failing()
 
     def _led_elsewhere(self, wanted: set[str]) -> str | None:
         for place, region in self._sight().serving.items():

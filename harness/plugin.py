@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from types import FrameType
 
 import pytest
@@ -109,16 +109,15 @@ def _judge_and_tell(experiment: Experiment) -> Finished:
     return Finished(experiment.folder, experiment.outcome, tuple(verdicts))
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """Let the verdicts decide, once the scenario's blocks are left."""
     told = pyfuncitem.config.stash[FINISHED]
     before = len(told)
-    outcome = yield
-    if SCENARIOS not in pyfuncitem.path.parents:
-        return
-    if outcome.excinfo is None:  # type: ignore[attr-defined]
+    result = yield
+    if SCENARIOS in pyfuncitem.path.parents:
         _decide(told[before:])
+    return result
 
 
 def _decide(told: list[Finished]) -> None:

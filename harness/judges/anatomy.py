@@ -82,7 +82,8 @@ def stages_of(record: Record, one: Recovery) -> list[Stage]:
     if one.turn is None or not one.down.nanoseconds:
         return []
     window, location, operation, recovered = one.window, one.stream.location, one.stream.operation, one.turn.at
-    moves_writer = operation in record.header.writes and _writer_moved(record, window)
+    of_the_writer = failure_of(window.fault.fault) == "writer stopped"
+    moves_writer = of_the_writer or (operation in record.header.writes and _writer_moved(record, window))
     marks = (_writer_marks if moves_writer else _front_marks)(record, window, location, recovered)
     return _cut(window.began, [*marks, _Mark("reconnect", recovered, "first good arrival that lasted")],
                 _budgets(record, window, location, operation))  # fmt: skip

@@ -75,7 +75,8 @@ def page(record: Record, verdicts: Sequence[Verdict]) -> str:
         f"<h1>{markup.escape(header.title)} {markup.badge(worst(one.ruling for one in verdicts))}</h1>\n"
         f'<p class="faint">{markup.escape(header.scenario)} · {markup.escape(header.design_version)} · '
         f"speed {header.speed:g} · {len(record.traffic)} requests · {len(record.events)} events</p>\n{reasons}{damage}"
-        f'<div id="plot"></div>\n<script type="application/json" id="figure">{figure}</script>\n'
+        f'<div id="plot"><noscript>The chart needs scripts: open this page in a window of its own.</noscript></div>\n'
+        f'<script type="application/json" id="figure">{figure}</script>\n'
         '<h2>Events</h2>\n<p><input id="wanted" type="search" placeholder="words to look for" size="40"></p>\n'
         f'<div class="wide" id="events">{_events(events, shown)}</div>{more if len(record.events) > EVENTS else ""}\n'
         f"<script>{_SCRIPT}</script>"

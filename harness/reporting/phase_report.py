@@ -45,6 +45,16 @@ _POLICY = (
     '<meta http-equiv="Content-Security-Policy" content="default-src \'self\' file: data: blob: '
     "'unsafe-inline' 'unsafe-eval'; connect-src 'self' data: blob:; form-action 'none'\">"
 )
+_LINKS = """<script>
+document.addEventListener("load", event => {
+  const inside = event.target.tagName === "IFRAME" && event.target.contentDocument;
+  if (inside) inside.addEventListener("click", click => {
+    const link = click.target.closest && click.target.closest("a[href]");
+    if (link) { click.preventDefault(); window.open(link.href); }
+  });
+}, true);
+</script>"""
+"""Allure shows a description in a frame that may not run scripts; what is linked there needs a window of its own."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +88,7 @@ def build(
             return PhaseReport(None, failure or "Allure ended well, but wrote no page")
         page = site / phase / "index.html"
         page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(without_analytics(written.read_text()))
+        page.write_text(at_home(written.read_text()))
     return PhaseReport(page)
 
 
@@ -134,10 +144,10 @@ def variables(runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {name: value for name, value in told.items() if value}
 
 
-def without_analytics(page: str) -> str:
-    """The page without scripts that call home, under a policy that lets none."""
+def at_home(page: str) -> str:
+    """Allure's page without scripts that call home, under a policy that lets none, and with links that open."""
     clean = _ANALYTICS.sub("", page)
-    return clean.replace("<head>", f"<head>\n{_POLICY}", 1)
+    return clean.replace("<head>", f"<head>\n{_POLICY}\n{_LINKS}", 1)
 
 
 def _tool() -> list[str] | str:

@@ -121,10 +121,6 @@ def attach(folder: Path, record: Record, verdicts: Sequence[Verdict]) -> None:
         next((level for name, level in _SEVERITIES.items() if name in header.promises), allure.severity_level.NORMAL)
     )
     _ALLURE.dynamic.label(RUN_LABEL, f"{folder.parent.name}/{folder.name}")
-    # Links inside the description would open in its frame, where Allure allows no script.
-    pages = f"../runs/{quote(folder.parent.name)}/{quote(folder.name)}"
-    _ALLURE.dynamic.link(f"{pages}/{PAGE_FILE}", name="every request and event")
-    _ALLURE.dynamic.link(f"{pages}/index.html", name="the evidence")
     _ALLURE.dynamic.parameter("speed", f"{header.speed:g}")
     _ALLURE.dynamic.parameter("target", header.target)
     for verdict in verdicts:
@@ -138,6 +134,9 @@ def description(folder: Path, record: Record, verdicts: Sequence[Verdict]) -> st
     """What Allure shows of a run without a click, as HTML: it blanks scripts and inline SVG, so the chart is data."""
     picture = base64.b64encode((folder / CHART_FILE).read_bytes()).decode()
     shown = [f'<img alt="the experiment" style="width:100%" src="data:image/svg+xml;base64,{picture}">']
+    pages = f"../runs/{quote(folder.parent.name)}/{quote(folder.name)}"
+    shown.append(f'<p><a href="{pages}/{PAGE_FILE}">every request and event</a> ·')
+    shown.append(f'<a href="{pages}/index.html">the evidence</a></p>')
     shown += [_paragraph(verdict) for verdict in verdicts]
     shown.append(markup.folded("where the time went", markup.table([stage.row() for stage in anatomy(record)], SHORT)))
     for verdict in verdicts:

@@ -64,9 +64,10 @@ class StopWriterCarrier(Carrier):
         return None
 
     def healed(self, since: Instant) -> Proof | None:
-        """Every instance of the region is available and one of them is the writer."""
+        """The cluster and every instance of the region are available, and one of them is the writer."""
         seen = self._look()
-        if all(item.status == "available" for item in seen) and any(item.role == "writer" for item in seen):
+        states = {item.status for item in seen} | self._cluster_state()
+        if states == {"available"} and any(item.role == "writer" for item in seen):
             return Proof(self._estate.clock.now(), self._seen)
         return None
 
@@ -78,6 +79,15 @@ class StopWriterCarrier(Carrier):
         seen = discovery.instances(self._estate.cloud, self._writer.region)
         self._seen = "; ".join(f"{item.identifier} ({item.role}) is {item.status}" for item in seen)
         return seen
+
+    def _cluster_state(self) -> set[str]:
+        if not self._writer.cluster:
+            return set()
+        name = self._writer.cluster
+        found = self._estate.cloud.call("rds", self._writer.region, "describe_db_clusters", DBClusterIdentifier=name)
+        status = str(found["DBClusters"][0]["Status"])
+        self._seen += f"; {name} is {status}"
+        return {status}
 
     def _multi_az(self) -> bool:
         found = self._estate.cloud.call(
