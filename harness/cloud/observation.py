@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.clock import Duration, Instant
-from harness.cloud.session import Cloud
+from harness.cloud.session import GLOBAL_REGION, Cloud
 from harness.timeline import AlarmChanged, AlarmNotified, DatabaseEvent, LagMeasured
 
 
@@ -80,6 +80,23 @@ def _changed(alarm: AlarmSeen, item: Mapping[str, Any]) -> AlarmChanged:
         alarm.watches,
         ",".join(f"{name}={value}" for name, value in sorted(alarm.dimensions.items())),
     )
+
+
+def health_checks(cloud: Cloud) -> dict[str, str]:
+    """Route 53's health checks by id, each with the name of the endpoint that it asks."""
+    found = cloud.pages("route53", GLOBAL_REGION, "list_health_checks", "HealthChecks")
+    return {item["Id"]: str(item["HealthCheckConfig"].get("FullyQualifiedDomainName", "")) for item in found}
+
+
+def is_healthy(cloud: Cloud, check: str) -> bool:
+    """What Route 53 makes of a check now: healthy when more than 18 % of its checkers say so.
+
+    Source: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover-determining-health-of-endpoints.html
+    """
+    told = cloud.call("route53", GLOBAL_REGION, "get_health_check_status", HealthCheckId=check)
+    statuses = [str(item["StatusReport"]["Status"]) for item in told["HealthCheckObservations"]]
+    healthy = sum(1 for status in statuses if status.startswith("Success"))
+    return healthy > 0.18 * len(statuses)
 
 
 def notifications(cloud: Cloud, region: str, queue: str, now: Instant) -> list[AlarmNotified]:

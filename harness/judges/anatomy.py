@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import numpy as np
 
-from harness.clock import Duration, Instant, seconds
+from harness.clock import ZERO, Duration, Instant, seconds
 from harness.judges import addresses, windows
 from harness.judges.feasibility import failure_of
 from harness.judges.outage import Recovery, recoveries, worst
@@ -27,6 +27,7 @@ from harness.verdicts import Number
 
 STAGES = ("detection", "decision", "promotion", "dns", "reconnect")
 _NOT_SEEN = "not seen by any observer"
+_NEVER = "had not come when the fault was undone"
 
 
 @dataclass(frozen=True)
@@ -77,26 +78,42 @@ def stages_of(record: Record, one: Recovery) -> list[Stage]:
     """The stages from the fault to the recovery, end to end; their sum is the recovery time.
 
     An event out of order or after the recovery is not the end of a stage: that stage is marked as not known.
-    Empty when the stream was not disturbed or never came back.
+    Of a stream that never came back, the stages as far as they went, the last one without an end.
+    Empty when the stream was not disturbed.
     """
-    if one.turn is None or not one.down.nanoseconds:
+    if not one.down.nanoseconds:
         return []
-    window, location, operation, recovered = one.window, one.stream.location, one.stream.operation, one.turn.at
+    window, location, operation = one.window, one.stream.location, one.stream.operation
+    recovered = one.turn.at if one.turn else window.ended
     of_the_writer = failure_of(window.fault.fault) == "writer stopped"
     moves_writer = of_the_writer or (operation in record.header.writes and _writer_moved(record, window))
     marks = (_writer_marks if moves_writer else _front_marks)(record, window, location, recovered)
-    return _cut(window.began, [*marks, _Mark("reconnect", recovered, "first good arrival that lasted")],
-                _budgets(record, window, location, operation))  # fmt: skip
+    budgets = _budgets(record, window, location, operation)
+    if one.turn is None:
+        return _unfinished(window, marks, budgets)
+    return _cut(window.began, [*marks, _Mark("reconnect", recovered, "first good arrival that lasted")], budgets)
 
 
 def sentence(stages: Sequence[Stage]) -> str:
     """Which stage used up most of the time, in words."""
     whole = stages[-1].ended - stages[0].began
+    if stages[-1].observer == _NEVER:
+        before = ", ".join(f"{stage.name} took {stage.duration}" for stage in stages[:-1] if stage.duration > ZERO)
+        return f"{stages[-1].name} never came: {stages[-1].duration} of {whole}" + (f" ({before})" if before else "")
     longest = max(stages, key=lambda stage: stage.duration)
     over = "" if longest.budget is None else f" (budget {longest.budget})"
     unseen = [stage.name for stage in stages if not stage.known]
     doubt = f"; the end of {', '.join(unseen)} was seen by no observer" if unseen else ""
     return f"{longest.name} took most of it: {longest.duration}{over} of {whole}{doubt}"
+
+
+def _unfinished(window: Window, marks: Sequence[_Mark], budgets: dict[str, Duration]) -> list[Stage]:
+    """The stages as far as observers saw them end; the next one lasted until the fault was undone."""
+    ended = list(takewhile(lambda mark: mark.at is not None, marks))
+    stages = _cut(window.began, [*ended, _Mark("", window.ended, "")], budgets)[:-1]
+    stuck = marks[len(ended)].name if len(ended) < len(marks) else "reconnect"
+    began = stages[-1].ended if stages else window.began
+    return [*stages, Stage(stuck, began, window.ended, _NEVER, budgets.get(stuck), known=False)]
 
 
 def _cut(began: Instant, marks: Sequence[_Mark], budgets: dict[str, Duration]) -> list[Stage]:
@@ -115,9 +132,14 @@ def _front_marks(record: Record, window: Window, location: str, recovered: Insta
     answers = [event for event in of(record.events, DnsAnswered) if event.location == location]
     changes = (new for old, new in pairwise(answers) if set(new.addresses) != set(old.addresses))
     change = next((event for event in changes if window.began < event.at <= recovered), None)
-    detected = change.at if change else None
+    dark = windows.dark_regions(window.fault) or frozenset(window.fault.regions)
+    sick = (event for event in of(record.events, HealthChanged) if not event.healthy and event.region in dark)
+    check = next((event for event in sick if window.began < event.at <= recovered), None)
+    seen = [event for event in (change, check) if event is not None]
+    first = min(seen, key=lambda event: event.at) if seen else None
+    detected = first.at if first else None
     arrived = _first_elsewhere(record, window, location, recovered)
-    observer = "authoritative DNS answer" if change else _NOT_SEEN
+    observer = "health check status" if first is check else "authoritative DNS answer"
     return [
         _Mark("detection", detected, observer),
         _Mark("decision", detected, "none needed: Route 53 decides"),

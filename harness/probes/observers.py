@@ -19,11 +19,21 @@ from harness.cloud.estate import Estate
 from harness.cloud.observation import AlarmSeen
 from harness.errors import CloudFault
 from harness.probes import names
-from harness.timeline import AddressesSeen, AlarmChanged, DatabaseEvent, Decided, DnsAnswered, Timeline, WriterSeen
+from harness.timeline import (
+    AddressesSeen,
+    AlarmChanged,
+    DatabaseEvent,
+    Decided,
+    DnsAnswered,
+    HealthChanged,
+    Timeline,
+    WriterSeen,
+)
 
 _LOG = logging.getLogger("gameday.observers")
 _DNS_PERIOD = seconds(1)
 _AWS_PERIOD = seconds(3)
+_HEALTH_PERIOD = seconds(10)
 
 
 @dataclass
@@ -50,10 +60,16 @@ class Observers:
         self._stop = threading.Event()
         self._addresses: dict[str, tuple[str, ...]] = {}
         self._seen_events: set[DatabaseEvent] = set()
+        self._checks = observation.health_checks(estate.cloud)
+        self._healthy: dict[str, bool] = {}
         self._seen_changes: set[tuple[str, str, Instant]] = set()
         self._threads = [
             threading.Thread(target=self._repeat, args=(look, period), daemon=True)
-            for look, period in ((self._look_at_names, _DNS_PERIOD), (self._look_at_aws, _AWS_PERIOD))
+            for look, period in (
+                (self._look_at_names, _DNS_PERIOD),
+                (self._look_at_aws, _AWS_PERIOD),
+                (self._look_at_health, _HEALTH_PERIOD),
+            )
         ]
 
     def __enter__(self) -> Observers:
@@ -118,6 +134,15 @@ class Observers:
         if writer is not None and (before is None or writer.identifier != before.identifier):
             self._timeline.add(WriterSeen(self._estate.clock.now(), writer.region, writer.identifier))
             self.sight.writer = writer
+
+    def _look_at_health(self) -> None:
+        by_name = {seen.dns_name.lower(): region for region, seen in self._estate.platform.load_balancers.items()}
+        for check, host in self._checks.items():
+            healthy = observation.is_healthy(self._estate.cloud, check)
+            if self._healthy.get(check) != healthy:
+                self._healthy[check] = healthy
+                region = by_name.get(host.lower(), "")
+                self._timeline.add(HealthChanged(self._estate.clock.now(), check, region, healthy))
 
     def _look_at_region(self, region: str) -> None:
         cloud, now = self._estate.cloud, self._estate.clock.now()

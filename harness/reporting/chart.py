@@ -11,7 +11,10 @@ import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from harness.judges import windows
 from harness.judges.anatomy import Stage
@@ -88,8 +91,8 @@ def draw(record: Record, verdicts: Sequence[Verdict], stages: Sequence[Stage]) -
 
 def _compose(figure: Figure, record: Record, verdicts: Sequence[Verdict], stages: Sequence[Stage]) -> None:
     shown = series.axis(record)
-    bracket = series.bracket(record, verdicts, shown)
-    rows = _rows(record, verdicts, stages, shown, bracket)
+    brackets = series.brackets(record, verdicts, shown)
+    rows = _rows(record, verdicts, stages, shown, brackets)
     notes = _notes(record)
     head = 0.98 + 0.17 * max(0, len(_verdict_lines(verdicts)) - 1)
     foot = 0.42 + 0.16 * len(notes)
@@ -105,7 +108,7 @@ def _compose(figure: Figure, record: Record, verdicts: Sequence[Verdict], stages
         _frame(axes, row, shown if row.shared else None, last=number == last_shared)
         row.draw(axes)
         if row.shared and row.label != "phase":
-            _overlay(axes, record, shown, bracket)
+            _overlay(axes, record, shown, brackets)
         _label(figure, row, top, height)
     for number, note in enumerate(notes):
         bottom = (foot - 0.45 - 0.16 * number) / height
@@ -113,14 +116,14 @@ def _compose(figure: Figure, record: Record, verdicts: Sequence[Verdict], stages
 
 
 def _rows(
-    record: Record, verdicts: Sequence[Verdict], stages: Sequence[Stage], shown: Axis, bracket: Bracket | None
+    record: Record, verdicts: Sequence[Verdict], stages: Sequence[Stage], shown: Axis, brackets: Sequence[Bracket]
 ) -> list[_Row]:
     inches = WIDTH - LEFT - RIGHT
     spans = series.phases(record, shown)
     rows = [_Row(0.36, 0, "phase", lambda axes: panels.phases(axes, spans, shown, inches), framed=False)]
-    if bracket is not None:
-        found = bracket
-        rows.append(_Row(0.24, 0.02, "recovery", lambda axes: panels.bracket(axes, found, shown, inches), framed=False))
+    for number, found in enumerate(brackets):
+        rows.append(_Row(0.24, 0.02, "" if number else "recovery",
+                         partial(panels.bracket, found=found, shown=shown, inches=inches), framed=False))  # fmt: skip
     limits = _limits(record, shown)
     for place in record.header.locations:
         rows += _location(record, place, shown, limits)
@@ -192,14 +195,15 @@ def _frame(axes: Axes, row: _Row, shown: Axis | None, *, last: bool) -> None:
         axes.set_xlabel(f"AWS seconds since {shown.since}{more}", fontsize=SMALL, color=palette.FAINT, labelpad=1)
 
 
-def _overlay(axes: Axes, record: Record, shown: Axis, bracket: Bracket | None) -> None:
+def _overlay(axes: Axes, record: Record, shown: Axis, brackets: Sequence[Bracket]) -> None:
     """The fault window and the recovery, through every panel."""
     for span in series.faults(record, shown):
         axes.axvspan(span.began, span.ended, color=palette.FAULT, alpha=0.10, linewidth=0, zorder=0)
         for place in (span.began, span.ended):
             axes.axvline(place, color=palette.FAULT, linewidth=0.8, linestyle=(0, (3, 2)), zorder=1)
-    if bracket is not None and bracket.recovered:
-        axes.axvline(bracket.ended, color=bracket.ruling.colour, linewidth=1.0, zorder=3)
+    for bracket in brackets:
+        if bracket.recovered:
+            axes.axvline(bracket.ended, color=bracket.ruling.colour, linewidth=1.0, zorder=3)
 
 
 def _label(figure: Figure, row: _Row, bottom: float, height: float) -> None:
@@ -294,8 +298,8 @@ def _notes(record: Record) -> list[str]:
 def _limits(record: Record, shown: Axis) -> tuple[float, float]:
     """The same limits for every location's latency, or they could not be compared."""
     found = [series.latencies(record, place, shown) for place in record.header.locations]
-    lows = [float(one.p50.min()) for one in found if len(one.p50)]
-    highs = [float(one.p95.max()) for one in found if len(one.p95)]
+    lows = [float(np.nanmin(one.p50)) for one in found if len(one.p50)]
+    highs = [float(np.nanmax(one.p95)) for one in found if len(one.p95)]
     return min([0.01, *lows]) * 0.7, max([record.header.deadline.seconds, *highs]) * 1.6
 
 

@@ -43,6 +43,24 @@ def recovery(figures: Mapping[str, Number]) -> str:
     return f"{took:.1f} s (−{error:.1f})" if isinstance(error, int | float) and error else f"{took:.1f} s"
 
 
+def others(figures: Mapping[str, Number], rows: Sequence[Mapping[str, Number]]) -> list[Mapping[str, Number]]:
+    """Of the rows of a recovery, the worst for each objective other than that of the verdict's own figures.
+
+    Writes may have an objective of their own; the verdict's figures are those of one stream only.
+    """
+    found: dict[Number, Mapping[str, Number]] = {}
+    for row in rows:
+        goal = row.get("objective_seconds")
+        if goal != figures.get("objective_seconds") and (goal not in found or _down(row) > _down(found[goal])):
+            found[goal] = row
+    return list(found.values())
+
+
+def _down(row: Mapping[str, Number]) -> float:
+    took = row.get("rto_seconds")
+    return float(took) if isinstance(took, int | float) else float("inf")
+
+
 def count(figures: Mapping[str, Number], kind: str) -> str:
     """How many writes of a kind there are, e.g. ``lost``."""
     value = figures.get(f"{kind}_writes")

@@ -72,13 +72,13 @@ def _card(phase: Phase) -> str:
 def _row(run: Run) -> str:
     found = figures.merged(run["verdicts"])
     folder = f"runs/{quote(run['run'])}"
-    goal = found.get("objective_seconds")
+    recovered = [found, *_others(run)]
     lost, taken = figures.count(found, "lost"), found.get("acknowledged_writes")
     cells = [
         markup.badge(Ruling[run["ruling"]]),
         f'<a href="{folder}/{INDEX_FILE}">{markup.escape(_title(run))}</a>{_ended(run)}',
-        markup.escape(figures.recovery(found)),
-        f"{goal:g} s" if isinstance(goal, int | float) else "",
+        "<br>".join(_recovery(one) for one in recovered),
+        "<br>".join(_objective(one) for one in recovered),
         f"{lost} of {taken}" if lost and taken is not None else lost,
         figures.alarm(found),
         f'<a href="{folder}/{PAGE_FILE}">requests</a> · <a href="{folder}/{VERDICT_FILE}">json</a>',
@@ -87,6 +87,25 @@ def _row(run: Run) -> str:
         f"<td>{cell}</td>" if number == 1 else f'<td class="number">{cell}</td>' for number, cell in enumerate(cells)
     ]
     return f"<tr>{''.join(shown)}</tr>"
+
+
+def _others(run: Run) -> list[Mapping[str, Any]]:
+    """The worst streams whose objective is another than that of the verdict's own figures."""
+    for verdict in run["verdicts"]:
+        if "rto_seconds" in verdict["figures"]:
+            return list(figures.others(verdict["figures"], verdict["evidence"].get("recovery", ())))
+    return []
+
+
+def _recovery(found: Mapping[str, Any]) -> str:
+    where = found.get("worst_operation") or found.get("operation")
+    told = figures.recovery(found)
+    return markup.escape(f"{told} {where.replace('_', ' ')}" if told and where else told)
+
+
+def _objective(found: Mapping[str, Any]) -> str:
+    goal = found.get("objective_seconds")
+    return f"{goal:g} s" if isinstance(goal, int | float) else ""
 
 
 def _title(run: Run) -> str:

@@ -94,10 +94,10 @@ def phases(axes: Axes, spans: Sequence[Span], shown: Axis, inches: float) -> Non
         width = (len(name) * SMALL * _LETTER + 6) / per_second
         row = 0 if ends[0] <= span.began else 1
         fits = ends[row] <= span.began
-        axes.axvline(span.began, color=palette.FAINT, linewidth=0.7)
+        axes.axvline(span.began, ymax=0.5 if row and fits else 1.0, color=palette.FAINT, linewidth=0.7)
         if fits:
             late = span.began + width > shown.ended
-            beside(axes, span.began, 1.5 - row, name, palette.INK, left=late)
+            beside(axes, span.began, 1.5 - row, name, palette.INK, "right" if late else "left")
             ends[row] = span.began + width
 
 
@@ -120,21 +120,28 @@ def bracket(axes: Axes, found: Bracket, shown: Axis, inches: float) -> None:
     took = f"RTO {found.ended - found.began:.1f} s" if found.recovered else f"down {found.ended - found.began:.1f} s"
     sure = f" (up to {found.error:.1f} s less)" if found.error else ""
     owed = "" if found.objective is None else f", objective {found.objective:g} s"
-    right = max(ended, goal if goal is not None and goal <= shown.ended else ended)
-    room = {"right": shown.ended - right, "left": found.began - shown.began}
-    for text, side in product((f"{took}{sure}, {found.text}{owed}", f"{took}{sure}", took), room):
-        if (len(text) * SMALL * _BOLD + 8) * shown.span / (inches * 72) <= room[side]:
-            place = found.began if side == "left" else right
-            beside(axes, place, 0.5, text, colour, left=side == "left", weight="bold")
+    whole = f"{took}{sure}, {found.text}{owed}"
+    first = min(goal, shown.ended) if goal is not None and goal > ended else shown.ended
+    places = (
+        (ended, first - ended, "left"),
+        (first, shown.ended - first, "left"),
+        (found.began, found.began - shown.began, "right"),
+        ((found.began + ended) / 2, ended - found.began, "center"),
+    )
+    for text, (place, room, side) in product((whole, f"{took}{sure}", took), places):
+        if (len(text) * SMALL * _BOLD + 8) * shown.span / (inches * 72) <= room:
+            beside(axes, place, 0.5, text, colour, side, weight="bold")
             return
 
 
-def beside(axes: Axes, x: float, y: float, text: str, colour: str, *, left: bool, weight: str = "normal") -> None:
-    """Words right (or left) of a point, on a ground that keeps lines from crossing them."""
+def beside(
+    axes: Axes, x: float, y: float, text: str, colour: str, side: str = "left", *, weight: str = "normal"
+) -> None:
+    """Words whose ``side`` is at a point, on a ground that keeps lines from crossing them."""
     axes.annotate(
-        text, (x, y), xytext=(-4 if left else 4, 0), textcoords="offset points", fontsize=SMALL, color=colour,
-        ha="right" if left else "left", va="center", weight=weight, zorder=5,
-        bbox={"facecolor": palette.PAPER, "alpha": 0.8, "linewidth": 0, "pad": 0.6},
+        text, (x, y), xytext=({"left": 4, "center": 0, "right": -4}[side], 0), textcoords="offset points",
+        fontsize=SMALL, color=colour, ha=side, va="center", weight=weight, zorder=5,
+        bbox={"facecolor": palette.PAPER, "alpha": 0.85, "linewidth": 0, "pad": 0.6},
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeVar
 
@@ -18,6 +18,8 @@ from harness.clock import Instant, seconds
 from harness.judges import windows
 from harness.judges.streams import good
 from harness.record import Record, Traffic
+from harness.reporting import figures
+from harness.requests import Outcome
 from harness.timeline import AlarmChanged, DnsAnswered, Event, HealthChanged, LagMeasured, PhaseBegan, WriterSeen, of
 from harness.verdicts import Ruling, Verdict
 
@@ -84,7 +86,7 @@ class Rates:
 
 @dataclass(frozen=True, eq=False)
 class Latencies:
-    """p50 and p95 of what was sent, in seconds from the intended time, at ``times``."""
+    """p50 and p95 in seconds from the intended time, at ``times``; NaN where there was nothing."""
 
     times: Floats
     p50: Floats
@@ -149,21 +151,26 @@ def _merged(edges: Floats, well: Floats, ill: Floats) -> Rates:
 
 
 def latencies(record: Record, location: str, shown: Axis) -> Latencies:
-    """p50 and p95 by intended time; a bucket holds about one turn of the mix of operations, failures as they ended."""
+    """p50 and p95 by intended time, failures as they ended; a bucket holds about one turn of the mix of operations.
+
+    What was dropped by the client itself is left out: nobody waited for it.
+    """
     arrivals = sum(record.header.mix.values()) or 4
     rows = rows_of(record, location)
-    rows = rows[(rows["sent"] > 0) & (rows["done"] > 0)]
+    rate = record.header.rate_per_second.get(location, 0.0)
+    rows = rows[(rows["outcome"] != Outcome.DROPPED) & (rows["done"] > 0)]
     places = shown.of(rows["intended"])
     inside = (places >= shown.began) & (places < shown.ended)
     places, waited = places[inside], ((rows["done"] - rows["intended"]) / 1e9)[inside]
-    rate = len(places) / shown.span
     width = max(shown.bucket, min(10.0, arrivals / rate)) if rate else shown.bucket
     numbers = np.floor((places - shown.began) / width).astype(np.int64)
     groups = np.split(waited, np.flatnonzero(np.diff(numbers)) + 1) if len(waited) else []
-    middles = np.asarray(shown.began + (np.unique(numbers) + 0.5) * width, np.float64)
     halves = np.array([np.percentile(group, (50, 95)) for group in groups], np.float64).reshape(-1, 2)
-    p50, p95 = np.maximum(halves, 1e-3).T
-    return Latencies(middles, p50, p95)
+    taken = np.unique(numbers)
+    columns = np.column_stack((shown.began + (taken + 0.5) * width, np.maximum(halves, 1e-3)))
+    gaps = np.flatnonzero(np.diff(taken) > 1) + 1
+    times, p50, p95 = np.insert(columns, gaps, np.nan, axis=0).T
+    return Latencies(times, p50, p95)
 
 
 def lags(record: Record, shown: Axis) -> Mapping[str, tuple[Floats, Floats]]:
@@ -236,11 +243,23 @@ def marks(verdicts: Sequence[Verdict], shown: Axis) -> list[Mark]:
     return sorted(found.values(), key=lambda mark: mark.at)
 
 
-def bracket(record: Record, verdicts: Sequence[Verdict], shown: Axis) -> Bracket | None:
-    """The recovery of the worst stream; ``None`` when nothing was measured or nothing was disturbed."""
+def brackets(record: Record, verdicts: Sequence[Verdict], shown: Axis) -> list[Bracket]:
+    """The recovery of the worst stream, and of the worst that has another objective (writes, mostly).
+
+    Empty when nothing was measured; what was not disturbed has none.
+    """
     verdict = next((one for one in verdicts if one.promise == "recovery" and "rto_seconds" in one.figures), None)
     if verdict is None:
-        return None
+        return []
+    found = [_bracket(record, verdict, shown)]
+    for row in figures.others(verdict.figures, verdict.evidence.get("recovery", ())):
+        ruling = Ruling[str(row["ruling"])]
+        told = {**row, "worst_location": row["location"], "worst_operation": row["operation"]}
+        found.append(_bracket(record, replace(verdict, ruling=ruling, figures=told), shown))
+    return [one for one in found if one is not None]
+
+
+def _bracket(record: Record, verdict: Verdict, shown: Axis) -> Bracket | None:
     down, took = verdict.figures.get("down_seconds"), verdict.figures.get("rto_seconds")
     length = took if took is not None else down
     if not isinstance(length, int | float) or not length:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stage import Stage, needs_root, stage
 
 from harness.clock import seconds
 from harness.twin.api.ec2 import Ec2
 from harness.twin.designs import catalogue
+from tests.twin.stage import Stage, needs_root, stage
 
 pytestmark = needs_root
 PLACE, ADDRESS = "us-east-1a-public", "10.1.10.80"

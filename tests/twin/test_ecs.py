@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stage import Stage, needs_root, stage
 
 from harness.clock import Duration, seconds
 from harness.twin.api.ecs import Ecs
@@ -20,6 +19,7 @@ from harness.twin.calls import AwsError
 from harness.twin.designs import catalogue
 from harness.twin.designs.model import Timing
 from harness.twin.engines.apps import TaskSpec
+from tests.twin.stage import Stage, needs_root, stage
 
 pytestmark = needs_root
 REGION, SERVICE, ALB = "us-east-1", "api-gateway", "agentauri-alb"

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from stage import Stage, needs_root, stage
 
 from harness.clock import seconds
 from harness.twin import names
@@ -13,6 +12,7 @@ from harness.twin.api.elasticache import ElastiCache
 from harness.twin.calls import AwsError
 from harness.twin.designs import catalogue
 from harness.twin.designs.model import Design, ReplicationGroup, Timing
+from tests.twin.stage import Stage, needs_root, stage
 
 pytestmark = needs_root
 REGION, NAME = "us-east-1", "agentauri-cache"

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from stage import Stage, needs_root, stage
 
 from harness.clock import milliseconds, seconds
 from harness.twin import names
 from harness.twin.api.elbv2 import ElbV2
 from harness.twin.calls import AwsError
 from harness.twin.designs import catalogue
+from tests.twin.stage import Stage, needs_root, stage
 
 pytestmark = needs_root
 REGION, NAME = "us-east-1", "agentauri-alb"

@@ -143,7 +143,7 @@ def _readback(host: str) -> dict[str, int]:
     import httpx
 
     rows = httpx.get(f"{host}/api/v1/triggers?limit=100000").json()["data"]
-    return {row["name"].removeprefix("gd-"): 1 for row in rows}
+    return {row["name"].removeprefix("gd-"): 1 for row in rows if row["name"].startswith("gd-")}
 
 
 def _judge_arrivals(part: requests.Requests) -> None:

@@ -14,12 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small_world import DESIGN
 
 from harness.clock import Clock, Duration, milliseconds, monotonic_nanoseconds, real_sleep, seconds
 from harness.errors import HarnessFault, TwinFault
 from harness.twin.designs.catalogue import design
 from harness.twin.network.network import AclRule, Network
+from tests.twin.small_world import DESIGN
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="the twin's network needs root here"),

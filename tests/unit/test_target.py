@@ -45,5 +45,5 @@ def test_production_is_never_a_target(tmp_path):
 
 
 def test_a_missing_file_is_told_by_name(tmp_path):
-    with pytest.raises(BadInput, match="nowhere.toml"):
+    with pytest.raises(BadInput, match=r"nowhere\.toml"):
         target.load(tmp_path / "nowhere.toml")

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import harness
 from harness.clock import Clock, Duration
 from harness.errors import TwinFault
 from harness.twin.designs.model import Design
@@ -139,9 +138,7 @@ class AppHost:
     def boot(self) -> None:
         """Start the zygote; returns when it has imported everything. Raises ``TwinFault`` when it does not."""
         self._logs.mkdir(parents=True, exist_ok=True)
-        package = harness.__file__
-        assert package is not None
-        root = str(Path(package).parents[1])
+        root = str(Path(__file__).parents[3])
         known = os.environ.get("PYTHONPATH")
         with (self._logs / "zygote.log").open("ab") as log:
             self._zygote = subprocess.Popen(

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from scripted import NEXT, at, run, story
-
 from harness.clock import seconds
 from harness.judges.bench import judge_one
 from harness.objectives import Objectives
 from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured
 from harness.verdicts import Ruling
+from tests.unit.judges.scripted import NEXT, at, run, story
 
 NAME = "rds-replica-lag-high"
 FAULT = story(fault=f"Lag read replica of {NEXT}", undone=150)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted import EPOCH, NEXT, acknowledged, at, run, story, view
 
 from harness import objectives
 from harness.clock import seconds
@@ -21,6 +20,7 @@ from harness.requests import Outcome
 from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured
 from harness.verdicts import Outcome as Ended
 from harness.verdicts import Ruling
+from tests.unit.judges.scripted import EPOCH, NEXT, acknowledged, at, run, story, view
 
 
 def perfect() -> Record:

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import HOME, NEXT
 
 from harness.clock import seconds
 from harness.configuration import Alarm, Automation, Client, Configuration, Database, DnsRecord, HealthCheck
@@ -15,6 +14,7 @@ from harness.judges.feasibility import alarm_rings, detection, failure_of, feasi
 from harness.objectives import Objectives
 from harness.topology import LoadBalancer, Region, Writer
 from harness.verdicts import Ruling
+from tests.unit.judges.scripted import HOME, NEXT
 
 DARK = f"load balancer of {HOME} dark"
 LOST = f"region {HOME} lost"

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted import HOME, NEXT, acknowledged, at, run, story, view, write_id
 
 from harness.clock import seconds
 from harness.judges.bench import judge_one
@@ -15,6 +14,7 @@ from harness.objectives import Objectives
 from harness.requests import Outcome
 from harness.timeline import DatabaseEvent, Decided, WriterSeen
 from harness.verdicts import Ruling
+from tests.unit.judges.scripted import HOME, NEXT, acknowledged, at, run, story, view, write_id
 
 BASE = run(lambda location, operation, second: 30 <= second < 60)
 ACKNOWLEDGED = acknowledged(BASE)

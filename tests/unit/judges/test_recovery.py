@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted import ADDRESS, HOME, NEXT, at, run, story
 
 from harness.clock import seconds
 from harness.judges.anatomy import STAGES, anatomy
@@ -13,6 +12,7 @@ from harness.objectives import Objectives
 from harness.timeline import DatabaseEvent, Decided, DnsAnswered, FaultInjected, FaultUndone
 from harness.verdicts import Outcome as Ended
 from harness.verdicts import Ruling
+from tests.unit.judges.scripted import ADDRESS, HOME, NEXT, at, run, story
 
 
 def ruling(record, promise: str = "recovery") -> Ruling:

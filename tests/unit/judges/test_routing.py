@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from scripted import ADDRESS, HOME, NEXT, at, run, story
-
 from harness.clock import seconds
 from harness.header import Stream
 from harness.judges.bench import judge_one
 from harness.objectives import Objectives
 from harness.timeline import DnsAnswered
 from harness.verdicts import Ruling
+from tests.unit.judges.scripted import ADDRESS, HOME, NEXT, at, run, story
 
 
 def one(record, promise: str = "routing"):

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from scripted import EPOCH, NEXT, run, story
-
 from harness.clock import seconds
 from harness.judges.bench import judge_one
 from harness.judges.staleness import regressions
 from harness.verdicts import Ruling
+from tests.unit.judges.scripted import EPOCH, NEXT, run, story
 
 FAULT = story(fault=f"Lag read replica of {NEXT}")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import at
 
 from harness.judges.streams import BLIP_ARRIVALS, excess, longest_gap, outages, tolerance, turn
+from tests.unit.judges.scripted import at
 
 FLAGS = st.lists(st.booleans(), min_size=1, max_size=120)
 OBJECTIVE = st.sampled_from([0.5, 0.9, 0.98, 1.0])

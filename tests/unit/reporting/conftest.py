@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import fabricated
 import pytest
 
 from harness.judges import bench
@@ -14,6 +13,7 @@ from harness.record import Record
 from harness.reporting import telling
 from harness.reporting.finished import Finished
 from harness.verdicts import Outcome, Verdict
+from tests.unit.reporting import fabricated
 
 SESSION = "20231114T221320"
 NAMES = {

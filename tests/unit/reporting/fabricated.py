@@ -145,7 +145,7 @@ def beginning(writer: str = "us-east-1") -> list[Event]:
 def moved(away: float, back: float) -> list[Event]:
     """Clients of us-east-1 are led away and back again."""
     events: list[Event] = [
-        HealthChanged(at(away - 2), "hc-us-east-1", "us-east-1", healthy=False),
+        HealthChanged(at(away - 3), "hc-us-east-1", "us-east-1", healthy=False),
         HealthChanged(at(back - 2), "hc-us-east-1", "us-east-1", healthy=True),
         AlarmChanged(at(away + 9), "us-east-1-unhealthy-hosts", "us-east-1", "OK", "ALARM", "3 datapoints", "m", "d"),
         AlarmChanged(at(back + 9), "us-east-1-unhealthy-hosts", "us-east-1", "ALARM", "OK", "3 datapoints", "m", "d"),

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import NAMES
-from fabricated import at
 
 from harness.reporting import interactive
 from harness.timeline import Noted
+from tests.unit.reporting.conftest import NAMES
+from tests.unit.reporting.fabricated import at
 
 
 def figure(page: str) -> dict:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from fabricated import STRUCK, UNDONE, at
 
 from harness.reporting import series
+from harness.requests import Outcome
 from harness.verdicts import Ruling, Verdict
+from tests.unit.reporting.fabricated import STRUCK, UNDONE, at
 
 
 def test_zero_is_the_fault_and_a_long_calm_is_cut(runs):
@@ -87,25 +90,41 @@ def test_two_verdicts_that_list_the_same_write_mark_it_once(runs):
 
 def test_the_bracket_is_the_verdict(runs):
     run = runs["dark"]
-    found = series.bracket(run.record, run.verdicts, series.axis(run.record))
+    (found,) = series.brackets(run.record, run.verdicts, series.axis(run.record))
     figures = run.verdicts[0].figures
-    assert found is not None
     assert (found.began, found.ended, found.error) == (0, figures["rto_seconds"], figures["rto_error_seconds"])
     assert found.recovered
     assert found.ruling is Ruling.KEPT
 
 
+def test_writes_with_an_objective_of_their_own_have_a_bracket_of_their_own(runs):
+    run = runs["lost"]
+    reads, writes = series.brackets(run.record, run.verdicts, series.axis(run.record))
+    assert reads.objective == 60
+    assert (writes.objective, writes.text.split()[0]) == (300, "create_trigger")
+    assert writes.ended == pytest.approx(158 - STRUCK, abs=2)
+
+
 def test_a_service_that_never_came_back_has_an_open_bracket(runs):
     run = runs["killed"]
-    found = series.bracket(run.record, run.verdicts, series.axis(run.record))
-    assert found is not None
+    (found,) = series.brackets(run.record, run.verdicts, series.axis(run.record))
     assert not found.recovered
 
 
 @pytest.mark.parametrize("figures", [{}, {"rto_seconds": None}, {"rto_seconds": 0.0, "down_seconds": 0.0}])
 def test_without_an_outage_there_is_no_bracket(runs, figures):
     verdict = Verdict("recovery", Ruling.UNKNOWN, "nothing", figures)
-    assert series.bracket(runs["dark"].record, [verdict], series.axis(runs["dark"].record)) is None
+    assert series.brackets(runs["dark"].record, [verdict], series.axis(runs["dark"].record)) == []
+
+
+def test_a_line_of_latency_is_broken_where_the_client_dropped_all(runs):
+    record = runs["dark"].record
+    traffic = record.traffic.copy()
+    shown = series.axis(record)
+    silent = (shown.of(traffic["intended"]) > 5) & (shown.of(traffic["intended"]) < 35)
+    traffic["outcome"][silent] = Outcome.DROPPED
+    found = series.latencies(replace(record, traffic=traffic), "america", shown)
+    assert int(np.isnan(found.p50).sum()) == 1
 
 
 def test_an_instant_survives_its_text():

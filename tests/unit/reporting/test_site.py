@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from conftest import SESSION
 
 from harness.reporting import phase_report, results, site
+from tests.unit.reporting.conftest import SESSION
 
 ABSENT = not phase_report.ALLURE.exists() or phase_report.node() is None
 needs_allure = pytest.mark.skipif(ABSENT, reason="Allure or Node is not installed: `make setup`")
@@ -66,6 +66,7 @@ def test_from_the_records_alone_the_site_is_whole(finished, tmp_path):
     assert "No Allure report: this page was built from the records alone" in text
     assert "43.8 s (−2.0)" in text
     assert "4 of 771" in text
+    assert re.search(r"37\.3 s \(−1\.8\) api key stats<br>[\d.]+ s \(−[\d.]+\) create trigger", text)
     assert "16.0 s" in text
     for page in (tmp_path / "site").rglob("*.html"):
         for link in links(page):

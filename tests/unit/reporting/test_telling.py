@@ -5,9 +5,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from conftest import NAMES
 
 from harness.reporting import summary, telling
+from tests.unit.reporting.conftest import NAMES
 
 HOME = Path(__file__).resolve().parents[3]
 
