@@ -27,7 +27,9 @@ class GamedayError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.message} {self.remedy}".strip()
+        if not self.remedy:
+            return self.message
+        return f"{self.message}{'' if self.message.endswith('.') else '.'} {self.remedy}"
 
 
 class BadInput(GamedayError):

@@ -136,7 +136,7 @@ class _Process:
                 command,
                 env={**environment, FILE: str(self.settings)},
                 cwd=_ROOT,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # held open while the run lives: its end tells the process that the run is gone
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

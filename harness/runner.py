@@ -17,6 +17,7 @@ from harness.judges import bench
 from harness.plugin import FINISHED
 from harness.reporting import site, summary, telling
 from harness.reporting.finished import Finished
+from harness.safety import guard
 from harness.session import HOME, RUNS, Options, Session, is_moot, reach_twin, target_file
 from harness.target import load
 from harness.twin import root
@@ -160,4 +161,4 @@ def _estate(target_name: str) -> Estate:
     running = root.status(HOME)
     if running is None:
         raise Refused("the twin is not running.", "Start it: gameday twin up.")
-    return reach_twin(wanted, running)
+    return reach_twin(wanted, running, guard.recognise)

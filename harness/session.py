@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ HOME = Path(os.environ.get("GAMEDAY_HOME", Path(__file__).resolve().parent.paren
 RUNS = HOME / "reports" / "runs"
 OBJECTIVES = HOME / "scenarios" / "objectives.toml"
 _TWIN_KEYS = ("gameday", "twin")
+Guard = Callable[[Cloud, Target, str], None]
 
 
 @dataclass(frozen=True)
@@ -131,16 +133,16 @@ def is_moot(run: Path) -> bool:
     return header.target == "twin" and (running is None or running.anchor != header.anchor)
 
 
-def reach_twin(wanted: Target, running: root.State) -> Estate:
-    """The estate of a running twin."""
+def reach_twin(wanted: Target, running: root.State, allow: Guard = guard.admit) -> Estate:
+    """The estate of a running twin; ``allow`` raises ``Refused`` for a region of it that may not be touched."""
     cloud = Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS)
-    return _estate(wanted, cloud, running.clock, NameServer("127.0.0.1", running.dns_port))
+    return _estate(wanted, cloud, running.clock, NameServer("127.0.0.1", running.dns_port), allow)
 
 
-def _estate(wanted: Target, cloud: Cloud, clock: Clock, name_server: NameServer) -> Estate:
+def _estate(wanted: Target, cloud: Cloud, clock: Clock, name_server: NameServer, allow: Guard = guard.admit) -> Estate:
     platform = discovery.discover(cloud, wanted)
     for region in platform.regions:
-        guard.admit(cloud, wanted, region.name)
+        allow(cloud, wanted, region.name)
     built = {region.name for region in platform.regions}
     hands = {
         hand.region: Hand(hand.region, target.command(hand.enter), wanted.database)

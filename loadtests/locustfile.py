@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import gevent
+from gevent.fileobject import FileObjectPosix
 from locust import User, constant, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
@@ -156,11 +158,24 @@ class Visitors(User):
             self._give_up(error)
             return
         self.environment.events.quitting.add_listener(lambda **_: traffic.end())
+        if path:
+            gevent.spawn(self._end_with_the_run)
         try:
             traffic.run()
         except GamedayError as error:
             self._give_up(error)
         raise StopUser  # or Locust would begin anew, with the record already there
+
+    def _end_with_the_run(self) -> None:
+        """Whoever started this process holds its standard input open; when it dies, however it dies, so does this.
+
+        Traffic that outlives its run would load a platform that nobody watches, and go on writing into its record.
+        """
+        with FileObjectPosix(sys.stdin.fileno(), "rb", closefd=False) as line:
+            while line.read(1):
+                pass
+        _log.error("the run is gone: traffic ends")
+        self.environment.runner.quit()
 
     def _give_up(self, error: Exception) -> None:
         _log.error("%s", error)

@@ -14,11 +14,10 @@ from harness.target import Target
 from harness.topology import LoadBalancer
 
 
-def admit(cloud: Cloud, target: Target, region: str) -> None:
-    """Hold the live account against the target file.
+def recognise(cloud: Cloud, target: Target, region: str) -> None:
+    """Hold the live account against the target file; all that an undo asks, since it only puts back what was ours.
 
-    Raises ``Refused`` when the account is another, a resource says production, or one that carries our tags lacks
-    ``gameday:allowed = true``.
+    Raises ``Refused`` when the account is another or cannot be told.
     """
     try:
         account = cloud.call("sts", region, "get_caller_identity")["Account"]
@@ -26,6 +25,15 @@ def admit(cloud: Cloud, target: Target, region: str) -> None:
         raise Refused(f"who we are cannot be told: {error.message}", "Check the credentials.") from error
     if account != target.target.account:
         raise Refused(f"this is account {account}, the target file says {target.target.account}.", "Check credentials.")
+
+
+def admit(cloud: Cloud, target: Target, region: str) -> None:
+    """Hold the live account and all that carries our tags against the target file, before anything is broken.
+
+    Raises ``Refused`` when the account is another, a resource says production, or one that carries our tags lacks
+    ``gameday:allowed = true``.
+    """
+    recognise(cloud, target, region)
     for arn, tags in discovery.tagged(cloud, target, region).items():
         words = " ".join([arn, *tags.values()]).lower()
         if "production" in words:

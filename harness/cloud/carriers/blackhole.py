@@ -94,12 +94,8 @@ class BlackholeCarrier(Carrier):
         call = self._estate.cloud.call
         found = call("ec2", self._region, "describe_network_acls", NetworkAclIds=[original])["NetworkAcls"][0]
         vpc = call("ec2", self._region, "describe_vpcs", VpcIds=[found["VpcId"]])["Vpcs"][0]
-        tags = [
-            {"Key": RUN_TAG, "Value": self._run},
-            {"Key": "gameday:clone-of", "Value": original},
-            {"Key": "Project", "Value": self._estate.target.target.project},
-            {"Key": "Environment", "Value": self._estate.target.target.environment},
-        ]
+        ours = [{"Key": RUN_TAG, "Value": self._run}, {"Key": "gameday:clone-of", "Value": original}]
+        tags = [tag for tag in found["Tags"] if not tag["Key"].startswith("aws:")] + ours
         made = call(
             "ec2",
             self._region,
