@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.clock import Duration, Instant
 from harness.cloud.session import GLOBAL_REGION, Cloud
+from harness.probes.health import Probed
 from harness.timeline import AlarmChanged, AlarmNotified, DatabaseEvent, LagMeasured
 
 
@@ -82,21 +83,37 @@ def _changed(alarm: AlarmSeen, item: Mapping[str, Any]) -> AlarmChanged:
     )
 
 
-def health_checks(cloud: Cloud) -> dict[str, str]:
-    """Route 53's health checks by id, each with the name of the endpoint that it asks."""
+@dataclass(frozen=True)
+class HealthCheckSeen:
+    """A health check that probes an endpoint."""
+
+    identifier: str
+    host: str
+    threshold: int
+
+
+def health_checks(cloud: Cloud) -> list[HealthCheckSeen]:
+    """The health checks that probe an endpoint by name."""
     found = cloud.pages("route53", GLOBAL_REGION, "list_health_checks", "HealthChecks")
-    return {item["Id"]: str(item["HealthCheckConfig"].get("FullyQualifiedDomainName", "")) for item in found}
+    configs = [(item["Id"], item["HealthCheckConfig"]) for item in found]
+    return [
+        HealthCheckSeen(identifier, config["FullyQualifiedDomainName"], config["FailureThreshold"])
+        for identifier, config in configs
+        if "FullyQualifiedDomainName" in config and "FailureThreshold" in config
+    ]
 
 
-def is_healthy(cloud: Cloud, check: str) -> bool:
-    """What Route 53 makes of a check now: healthy when more than 18 % of its checkers say so.
-
-    Source: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover-determining-health-of-endpoints.html
-    """
+def probes(cloud: Cloud, check: str) -> list[Probed]:
+    """What each checker of a health check saw last; checkers of one address are told apart by their order."""
     told = cloud.call("route53", GLOBAL_REGION, "get_health_check_status", HealthCheckId=check)
-    statuses = [str(item["StatusReport"]["Status"]) for item in told["HealthCheckObservations"]]
-    healthy = sum(1 for status in statuses if status.startswith("Success"))
-    return healthy > 0.18 * len(statuses)
+    return [
+        Probed(
+            f"{item['IPAddress']} {number}",
+            Instant.of(item["StatusReport"]["CheckedTime"]),
+            item["StatusReport"]["Status"].startswith("Success"),
+        )
+        for number, item in enumerate(told["HealthCheckObservations"])
+    ]
 
 
 def notifications(cloud: Cloud, region: str, queue: str, now: Instant) -> list[AlarmNotified]:

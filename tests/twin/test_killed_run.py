@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a fault: the world is put back, the traffic ends, and the evidence alone keeps no promise."""
+"""kill -9 in the middle of a fault: the world is put back, the traffic ends, the evidence alone keeps no promise."""
 
 from __future__ import annotations
 
