@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +17,7 @@ from harness.cloud.estate import Estate
 from harness.console import Console
 from harness.errors import Aborted, BadInput, Ineffective, OutOfPatience, Refused, UndoFailed
 from harness.experiment import Experiment
-from harness.faults import Fault, Lag, Lose, title
+from harness.faults import Fault, Lag, is_destructive, title
 from harness.header import ClientPolicy, Header, Stream
 from harness.judges.feasibility import failure_of, feasibility
 from harness.load import Glance, Load, LoadPlace, LoadPlan
@@ -29,11 +29,15 @@ from harness.session import Session
 from harness.timeline import Stalled
 from harness.topology import Region
 from harness.verdicts import Outcome, Ruling
+from loadtests.settings import MIX
 
 _LOOK = seconds(1)
 _RECENT = seconds(5)
 _PATIENCE = minutes(8)
-MIX = {"create_trigger": 2, "list_triggers": 1, "ponder_events": 2, "api_key_stats": 1}
+_FOR_EVER = minutes(24 * 60)
+MIX_OF_READS = {operation: weight for operation, weight in MIX.items() if operation not in WRITES}
+CLIENTS = {"honest": "honour", "stubborn": "ignore", "storm": "close"}
+"""Each kind of client and what it does with DNS answers."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class GameDay:
         self._estate: Estate = session.estate(scenario.phase)
         self._experiment: Experiment | None = None
         self._load: Load | None = None
-        self._injection: Injection | None = None
+        self._injections: list[Injection] = []
         self._console = Console(self._estate.clock)
         live = configuration.read(self._estate, configuration.nearest(self._estate))
         self._nearest_regions = dict(live.nearest)
@@ -103,13 +107,20 @@ class GameDay:
         return tuple(Stream(location=place) for place, near in self._nearest().items() if near[0] != region.name)
 
     @contextmanager
-    def promising(self, *promises: str, undisturbed: tuple[Stream, ...] = ()) -> Iterator[None]:
-        """Open the record; at the end read back, judge and tell. ``undisturbed``: what must not notice."""
-        unknown = [promise for promise in promises if promise not in PROMISES]
+    def promising(
+        self, *promises: str, undisturbed: tuple[Stream, ...] = (), breaking: tuple[str, ...] = ()
+    ) -> Iterator[None]:
+        """Open the record; at the end read back, judge and tell.
+
+        ``undisturbed``: what must not notice. ``breaking``: promises that nobody can keep under this fault; a run in
+        which one of them seems kept has measured something else.
+        """
+        unknown = [promise for promise in (*promises, *breaking) if promise not in PROMISES]
         if unknown:
             raise BadInput(self._scenario.path, "promising", f"no such promise: {', '.join(unknown)}")
         folder = self._session.folder / self._scenario.folder
-        experiment = Experiment(folder, self._estate, self._header(promises, undisturbed), self._console)
+        header = replace(self._header(promises, undisturbed), breaking=breaking)
+        experiment = Experiment(folder, self._estate, header, self._console)
         self._console.say("scenario", f"{self._scenario.path}: {self._scenario.title}")
         with experiment.told_by(self._finish), experiment:
             self._experiment = experiment
@@ -142,10 +153,15 @@ class GameDay:
             aftermath.read_back(experiment)
 
     @contextmanager
-    def traffic(self) -> Iterator[None]:
-        """Open traffic from every location until the block is left."""
+    def traffic(self, *, clients: str = "honest", reads_only: bool = False, times: float = 1) -> Iterator[None]:
+        """Open traffic from every location until the block is left, ``times`` as much as the target file says.
+
+        ``clients``: *honest* ones follow DNS and give up a connection after a while; *stubborn* ones keep the first
+        answer and their connections for ever; a *storm* makes a new connection for each request.
+        """
         experiment = self._running()
-        plan = self._plan()
+        plan = self._plan(clients, MIX_OF_READS if reads_only else MIX, times)
+        experiment.amend(mix=plan.mix, rate_per_second=plan.rates, client=_policy(plan))
         places = [
             LoadPlace(place.name, index, self._estate.enter(place))
             for index, place in enumerate(self._estate.target.locations)
@@ -174,11 +190,11 @@ class GameDay:
     def inject(self, fault: Fault) -> Iterator[Injection]:
         """The fault bites, proven, until the block is left; then it is undone, proven."""
         experiment = self._running()
-        guard.limit(self._estate.target, [fault])
+        guard.limit(self._estate.target, [*(one.fault for one in self._injections), fault])
         self._foretell(fault)
         if isinstance(fault, Lag):
-            experiment.header = replace(experiment.header, declared_lag=fault.delay)
-        if isinstance(fault, Lose):
+            experiment.amend(declared_lag=fault.delay)
+        if is_destructive(fault):
             self._session.spend()
         carrier = carrier_of(fault, self._estate, f"{self._session.stamp}-{self._scenario.folder}")
         injection = Injection(
@@ -186,11 +202,11 @@ class GameDay:
         )
         with allure.step(f"inject {title(fault)}"), injection:
             self._phase("takeover", title(fault))
-            self._injection = injection
+            self._injections.append(injection)
             try:
                 yield injection
             finally:
-                self._injection = None
+                self._injections.remove(injection)
         self._phase("catch_up", f"{title(fault)} is undone")
 
     def hold(self, span: Duration) -> None:
@@ -282,8 +298,9 @@ class GameDay:
         return None
 
     def _not_recovered(self) -> str | None:
-        if self._injection is not None and not self._injection.carrier.healed(self._estate.clock.now()):
-            return self._injection.carrier.sight()
+        for injection in self._injections:
+            if not injection.carrier.healed(self._estate.clock.now()):
+                return injection.carrier.sight()
         return self._failing()
 
     def _led_elsewhere(self, wanted: set[str]) -> str | None:
@@ -342,14 +359,17 @@ class GameDay:
     def _nearest(self) -> dict[str, tuple[str, ...]]:
         return self._nearest_regions
 
-    def _plan(self) -> LoadPlan:
+    def _plan(self, clients: str, mix: Mapping[str, int], times: float) -> LoadPlan:
+        if clients not in CLIENTS:
+            raise BadInput(self._scenario.path, "clients", f"{clients!r} is not one of {', '.join(CLIENTS)}")
         shape = self._estate.target.load
         return LoadPlan(
             host=f"http://{self._estate.target.api.host}:{self._estate.target.api.port}",
-            rates={place.name: shape.rate_per_second for place in self._estate.target.locations},
-            mix=MIX,
+            rates={place.name: shape.rate_per_second * times for place in self._estate.target.locations},
+            mix=mix,
             deadline=seconds(shape.deadline_seconds),
-            connection_age=seconds(shape.connection_age_seconds),
+            connection_age=_FOR_EVER if clients == "stubborn" else seconds(shape.connection_age_seconds),
+            ttl_policy=CLIENTS[clients],
         )
 
     def _header(self, promises: tuple[str, ...], undisturbed: tuple[Stream, ...]) -> Header:
@@ -380,3 +400,8 @@ class GameDay:
             lag_alarm=self._lag_alarm,
             undisturbed=undisturbed,
         )
+
+
+def _policy(plan: LoadPlan) -> ClientPolicy:
+    told = {"honour": "honoured", "ignore": "ignored", "close": "honoured, a new connection for each request"}
+    return ClientPolicy(told[plan.ttl_policy], None if plan.connection_age == _FOR_EVER else plan.connection_age)

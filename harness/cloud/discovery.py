@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -158,6 +159,12 @@ def _cache(cloud: Cloud, region: str) -> CacheSeen | None:
 def _queue(cloud: Cloud, region: str) -> str | None:
     urls = cloud.call("sqs", region, "list_queues").get("QueueUrls", [])
     return next((str(url) for url in urls if url.endswith("-gameday")), None)
+
+
+def within(addresses: Iterable[str], networks: Sequence[str]) -> tuple[str, ...]:
+    """Those of the addresses that lie in one of these CIDR blocks."""
+    known = [ipaddress.ip_network(network) for network in networks]
+    return tuple(one for one in addresses if any(ipaddress.ip_address(one) in network for network in known))
 
 
 def instances(cloud: Cloud, region: str) -> list[InstanceSeen]:

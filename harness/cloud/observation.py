@@ -29,6 +29,8 @@ class AlarmSeen:
     reason: str
     actions: tuple[str, ...] = ()
     """What is told when it rings: ARNs of topics."""
+    acts: bool = True
+    """Its actions are enabled."""
 
     @property
     def watches(self) -> str:
@@ -51,6 +53,7 @@ def alarms(cloud: Cloud, region: str) -> list[AlarmSeen]:
             int(item["EvaluationPeriods"]),
             item.get("StateReason", ""),
             tuple(item.get("AlarmActions", ())),
+            bool(item.get("ActionsEnabled", True)),
         )
         for item in cloud.pages("cloudwatch", region, "describe_alarms", "MetricAlarms")
     ]

@@ -289,7 +289,7 @@ class RegionSwitch:
         except AwsError as error:
             _LOG.warning("DescribeAlarms in %s: %s", region, error)
             return False
-        return any(alarm["StateValue"] == "ALARM" for alarm in alarms)
+        return any(alarm["StateValue"] == "ALARM" and alarm["ActionsEnabled"] for alarm in alarms)
 
     def _fail_over(self, identifier: str, region: str) -> None:
         target = next(

@@ -32,7 +32,7 @@ class Cloud:
             raise AwsError("EndpointUnreachable", region, 503)
         if operation == "DescribeAlarms":
             state = "ALARM" if region in self.ringing else "OK"
-            return {"MetricAlarms": [{"AlarmName": "writer-unreachable", "StateValue": state}]}
+            return {"MetricAlarms": [{"AlarmName": "writer-unreachable", "StateValue": state, "ActionsEnabled": True}]}
         if operation == "DescribeGlobalClusters":
             members = [
                 {
