@@ -159,7 +159,7 @@ def test_checkers_see_the_endpoint_from_every_location(platform: Platform) -> No
     platform.clock.sleep(seconds(14))
     seen = platform.call("GetHealthCheckStatus", HealthCheckId=CHECK)["HealthCheckObservations"]
     assert {each["IPAddress"] for each in seen} == {"10.101.0.10", "10.102.0.10", "10.103.0.10"}
-    assert len(seen) == 6
+    assert len(seen) == 16
     assert {each["StatusReport"]["Status"] for each in seen} == {"Success: HTTP Status Code 200, OK"}
     assert platform.route53.transitions == ()
 
