@@ -42,9 +42,9 @@ class Estate:
             raise HarnessFault(f"no [[hands]] entry reaches {region}.", "Add one to the target file.")
         return self.hands[region]
 
-    def strike(self, act: Mapping[str, str]) -> Mapping[str, Any]:
+    def strike(self, act: Mapping[str, Any]) -> Mapping[str, Any]:
         """An act of nature in the twin's words, which only the twin can order; raises ``Refused`` on AWS."""
-        words = " ".join(act.values())
+        words = " ".join([act["act"], *act["names"]])
         if self.target.target.kind != "twin" or not self.cloud.endpoint:
             raise Refused(f"nobody can order {words} on AWS: it is an act of nature.")
         try:

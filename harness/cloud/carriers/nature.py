@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
+from typing import Any
 
 from harness.clock import Duration, Instant, seconds
 from harness.cloud import discovery
@@ -111,21 +112,21 @@ class NatureCarrier(Carrier):
         return self._estate.clock.now() if self._api_answers() else None
 
 
-def strike(target: Region | Zone | Link | ControlPlane) -> Mapping[str, str]:
-    """The act in the twin's own words."""
+def strike(target: Region | Zone | Link | ControlPlane) -> Mapping[str, Any]:
+    """The act in the twin's own words. Of a control plane its region's whole AWS endpoint goes with it."""
     match target:
-        case Region(name=name):
-            return {"act": "lose", "region": name}
-        case Zone(name=name):
-            return {"act": "lose", "zone": name}
+        case Region(name=name) | Zone(name=name):
+            return {"act": "lose", "names": [name]}
         case Link(one=one, other=other):
-            return {"act": "cut", "link": f"{one} {other}"}
+            return {"act": "cut", "names": [one.name, other.name]}
         case ControlPlane():
-            return {"act": "darken", "service": "route53"}
+            return {"act": "darken", "names": [GLOBAL_REGION]}
 
 
-def strike_back(target: Region | Zone | Link | ControlPlane) -> Mapping[str, str]:
+def strike_back(target: Region | Zone | Link | ControlPlane) -> Mapping[str, Any]:
     """The act that takes it back."""
-    backward = {"lose": "return", "cut": "heal", "darken": "lighten"}
     act = strike(target)
-    return {**act, "act": backward[act["act"]]}
+    return {**act, "act": _BACKWARD[act["act"]]}
+
+
+_BACKWARD = {"lose": "return", "cut": "heal", "darken": "lighten"}
