@@ -42,6 +42,7 @@ class InstanceSeen:
     status: str
     cluster: str | None
     parameter_group: str
+    zone: str = ""
 
 
 @dataclass(frozen=True)
@@ -190,6 +191,7 @@ def instances(cloud: Cloud, region: str) -> list[InstanceSeen]:
                 item["DBInstanceStatus"],
                 cluster,
                 groups[0]["DBParameterGroupName"],
+                item.get("AvailabilityZone", ""),
             )
         )
     return found
