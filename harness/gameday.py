@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 import allure
 
-from harness import aftermath
+from harness import aftermath, sights
+from harness import clients as kinds
 from harness.clock import Duration, minutes, seconds
 from harness.cloud import configuration, discovery
 from harness.cloud.carriers import carrier_of
@@ -20,8 +20,9 @@ from harness.experiment import Experiment
 from harness.faults import Fault, Lag, is_destructive, title
 from harness.header import ClientPolicy, Header, Stream
 from harness.judges.feasibility import failure_of, feasibility
-from harness.load import Glance, Load, LoadPlace, LoadPlan
+from harness.load import Glance, Load, LoadPlace
 from harness.objectives import PROMISES, Objectives
+from harness.probes.observers import Sight
 from harness.requests import OPERATIONS, WRITES
 from harness.safety import guard
 from harness.safety.injection import Injection
@@ -34,10 +35,6 @@ from loadtests.settings import MIX
 _LOOK = seconds(1)
 _RECENT = seconds(5)
 _PATIENCE = minutes(8)
-_FOR_EVER = minutes(24 * 60)
-MIX_OF_READS = {operation: weight for operation, weight in MIX.items() if operation not in WRITES}
-CLIENTS = {"honest": "honour", "stubborn": "ignore", "storm": "close"}
-"""Each kind of client and what it does with DNS answers."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +109,7 @@ class GameDay:
 
     def away_from(self, region: Region) -> tuple[Stream, ...]:
         """Every operation from the locations that another region serves."""
-        return tuple(Stream(location=place) for place, near in self._nearest().items() if near[0] != region.name)
+        return tuple(Stream(location=place) for place, near in self._nearest_regions.items() if near[0] != region.name)
 
     @contextmanager
     def promising(
@@ -170,8 +167,8 @@ class GameDay:
         answer and their connections for ever; a *storm* makes a new connection for each request.
         """
         experiment = self._running()
-        plan = self._plan(clients, MIX_OF_READS if reads_only else MIX, times)
-        experiment.amend(mix=plan.mix, rate_per_second=plan.rates, client=_policy(plan))
+        plan = kinds.plan(self._estate.target, clients, kinds.READS if reads_only else MIX, times)
+        experiment.amend(mix=plan.mix, rate_per_second=plan.rates, client=kinds.policy(plan))
         places = [
             LoadPlace(place.name, index, self._estate.enter(place))
             for index, place in enumerate(self._estate.target.locations)
@@ -246,16 +243,19 @@ class GameDay:
         succeed again. ``recovered``: likewise, and the component is whole by its own account.
         """
         looks: list[tuple[str, Callable[[], str | None]]] = []
+        see, near = self._sight, self._nearest_regions
         if serving:
-            looks.append((f"{serving} to serve", lambda: self._led_elsewhere({serving.name}) or self._failing()))
+            name = serving.name
+            looks.append((f"{serving} to serve", lambda: sights.led_elsewhere(see(), {name}) or self._failing()))
         if left:
-            looks.append((f"clients to leave {left}", lambda: self._led_to(left.name) or self._failing()))
+            looks.append((f"clients to leave {left}", lambda: sights.led_to(see(), left.name) or self._failing()))
         if healthy:
-            looks.append((f"{healthy} to serve its clients again", lambda: self._away() or self._failing()))
+            what = f"{healthy} to serve its clients again"
+            looks.append((what, lambda: sights.away(see(), near) or self._failing()))
         if writer:
-            looks.append((f"{writer} to write", lambda: self._written_elsewhere(writer.name)))
+            looks.append((f"{writer} to write", lambda: sights.written_elsewhere(see(), writer.name)))
         if alarm:
-            looks.append((f"alarm {alarm} to be {state}", lambda: self._alarm_is_not(alarm, state)))
+            looks.append((f"alarm {alarm} to be {state}", lambda: sights.alarm_is_not(see(), alarm, state)))
         if served:
             looks.append(("all requests to succeed", self._failing))
         if recovered:
@@ -316,49 +316,13 @@ class GameDay:
                 return injection.carrier.sight()
         return self._failing()
 
-    def _led_elsewhere(self, wanted: set[str]) -> str | None:
-        for place, region in self._sight().serving.items():
-            if region not in wanted:
-                return f"{place} is led to {region or 'nowhere'}"
-        return None
-
-    def _led_to(self, region: str) -> str | None:
-        led = [place for place, given in self._sight().serving.items() if given == region]
-        return f"{', '.join(led)} still led to {region}" if led else None
-
-    def _away(self) -> str | None:
-        for place, regions in self._nearest().items():
-            given = self._sight().serving.get(place)
-            if given != regions[0]:
-                return f"{place} is led to {given or 'nowhere'}, not {regions[0]}"
-        return None
-
-    def _written_elsewhere(self, region: str) -> str | None:
-        writer = self._sight().writer
-        return None if writer and writer.region == region else f"the writer is {writer and writer.identifier}"
-
-    def _alarm_is_not(self, word: str, state: str) -> str | None:
-        sight = self._sight()
-        for (region, name), alarm in sight.alarms.items():
-            if word in name and alarm.state == state:
-                if (region, name, state) in sight.notified:
-                    return None
-                return f"{name} in {region} is {state}, its notification has not arrived"
-        states = {f"{name} in {region}": seen.state for (region, name), seen in sight.alarms.items() if word in name}
-        return f"{states or 'no such alarm'}"
-
     def _not_calm(self) -> str | None:
-        ringing = [
-            f"{name} in {region}" for (region, name), seen in self._sight().alarms.items() if seen.state == "ALARM"
-        ]
-        if ringing:
-            return f"alarm {', '.join(ringing)} rings"
-        return self._trouble() or self._away()
+        return sights.ringing(self._sight()) or self._trouble() or sights.away(self._sight(), self._nearest_regions)
 
     def _trouble(self) -> str | None:
         return self._failing() if self._load is not None else None
 
-    def _sight(self) -> Any:
+    def _sight(self) -> Sight:
         return self._running().observers.sight
 
     def _phase(self, phase: str, text: str) -> None:
@@ -368,22 +332,6 @@ class GameDay:
         if self._experiment is None:
             raise BadInput(self._scenario.path, "gameday", "verbs are only meant inside `with gameday.promising(…)`")
         return self._experiment
-
-    def _nearest(self) -> dict[str, tuple[str, ...]]:
-        return self._nearest_regions
-
-    def _plan(self, clients: str, mix: Mapping[str, int], times: float) -> LoadPlan:
-        if clients not in CLIENTS:
-            raise BadInput(self._scenario.path, "clients", f"{clients!r} is not one of {', '.join(CLIENTS)}")
-        shape = self._estate.target.load
-        return LoadPlan(
-            host=f"http://{self._estate.target.api.host}:{self._estate.target.api.port}",
-            rates={place.name: shape.rate_per_second * times for place in self._estate.target.locations},
-            mix=mix,
-            deadline=seconds(shape.deadline_seconds),
-            connection_age=_FOR_EVER if clients == "stubborn" else seconds(shape.connection_age_seconds),
-            ttl_policy=CLIENTS[clients],
-        )
 
     def _header(self, promises: tuple[str, ...], undisturbed: tuple[Stream, ...]) -> Header:
         shape, options = self._estate.target.load, self._session.options
@@ -401,7 +349,7 @@ class GameDay:
             promises=promises,
             objectives=self.objectives,
             locations=places,
-            nearest=self._nearest(),
+            nearest=self._nearest_regions,
             regions=tuple(region.name for region in self.regions),
             operations=OPERATIONS,
             writes=WRITES,
@@ -413,11 +361,6 @@ class GameDay:
             lag_alarm=self._lag_alarm,
             undisturbed=undisturbed,
         )
-
-
-def _policy(plan: LoadPlan) -> ClientPolicy:
-    told = {"honour": "honoured", "ignore": "ignored", "close": "honoured, a new connection for each request"}
-    return ClientPolicy(told[plan.ttl_policy], None if plan.connection_age == _FOR_EVER else plan.connection_age)
 
 
 def moved_region(events: Sequence[Event]) -> bool:

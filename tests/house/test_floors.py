@@ -36,6 +36,8 @@ FLOORS = {
     "harness.reporting": 5,
     "harness.provision": 6,
     "harness.console": 6,
+    "harness.clients": 6,
+    "harness.sights": 6,
     "harness.catalogue": 6,
     "harness.session": 6,
     "harness.experiment": 6,
