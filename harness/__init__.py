@@ -1,5 +1,6 @@
 """The game day harness: what a scenario may name (floors 0 and 1), and nothing that drags in AWS."""
 
+from harness.card import scenario
 from harness.clock import Duration, Instant, milliseconds, minutes, seconds
 from harness.faults import Blackhole, Lag, Lose, Pause, Stop
 from harness.topology import Cache, LoadBalancer, Location, Region, Replica, Service, Writer, Zone
@@ -22,5 +23,6 @@ __all__ = [
     "Zone",
     "milliseconds",
     "minutes",
+    "scenario",
     "seconds",
 ]
