@@ -214,6 +214,18 @@ def gate(
 
 
 @app.command()
+def explain(
+    design: Annotated[str, typer.Argument(help="read_replicas, active_passive or active_active")],
+    as_json: AsJson = False,
+) -> None:
+    """What the hardened design changes in the strategy as written, why, and what it buys scenario by scenario."""
+    from harness import explanation
+
+    told = explanation.explain(design)
+    print(json.dumps(told.to_json(), indent=1) if as_json else told.text())
+
+
+@app.command()
 def feasibility(target: TargetName = "twin", as_json: AsJson = False) -> None:
     """The best recovery time that the live configuration allows, beside the objective; touches nothing."""
     from harness import outlook

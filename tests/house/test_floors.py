@@ -44,13 +44,21 @@ FLOORS = {
     "harness.experiment": 6,
     "harness.aftermath": 6,
     "harness.outlook": 6,
+    "harness.explanation": 6,
     "harness.gameday": 6,
     "harness.plugin": 6,
     "harness.runner": 6,
     "harness.cli": 6,
 }
 # The doors that may start the twin or read where it runs.
-TWIN_DOORS = {"harness.session", "harness.outlook", "harness.runner", "harness.cli", "harness.plugin"}
+TWIN_DOORS = {
+    "harness.session",
+    "harness.outlook",
+    "harness.runner",
+    "harness.cli",
+    "harness.plugin",
+    "harness.explanation",
+}
 PORTERS = {
     "boto3": "harness.cloud",
     "botocore": "harness.cloud",

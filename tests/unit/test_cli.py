@@ -32,6 +32,7 @@ def home(tmp_path):
         (("run", "active_passive/nothing_happens"), "active_passive/nothing_happens: no such scenario"),
         (("run", "--speed", "0"), "--speed: 0: must be above 0"),
         (("run", "--speed", "-3"), "--speed: -3: must be above 0"),
+        (("explain", "active_lazy"), "active_lazy: no such design"),
         (("run", "--cadence", "daily"), "--cadence: daily: no such cadence"),
         (("list", "active_passive/nothing_happens"), "active_passive/nothing_happens: no such scenario"),
         (("run", "--target", "mars"), "--target: mars: no such target"),
