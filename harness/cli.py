@@ -252,6 +252,20 @@ def report(run: Annotated[str, typer.Argument(help="SESSION, or `latest`")] = "l
 
 
 @app.command()
+def matrix(
+    sessions: Annotated[list[str] | None, typer.Argument(metavar="[SESSION]...", help="all when none is named")] = None,
+    as_written: AsWritten = False,
+    as_json: AsJson = False,
+) -> None:
+    """The decision matrix, measured: the three phases side by side, from the records of runs alone."""
+    from harness import runner
+    from harness.reporting import matrix_page
+
+    told = runner.decision_matrix(sessions or [], "as_written" if as_written else "hardened")
+    print(json.dumps(told.to_json(), indent=1) if as_json else matrix_page.markdown(told))
+
+
+@app.command()
 def undo(
     run: Annotated[
         str, typer.Argument(help="SESSION/SCENARIO; every run with something pending when none is named")

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from harness import catalogue, expectations, record, undo
+from harness import catalogue, expectations, matrix, prices, record, undo
 from harness.catalogue import Entry
 from harness.cloud import undoing
 from harness.cloud.estate import Estate
-from harness.errors import BadInput, Refused, UndoFailed
+from harness.errors import BadInput, Refused, UndoFailed, Unreadable
 from harness.expectations import Expectation, Key
+from harness.header import read_header
 from harness.judges import bench
+from harness.matrix import Matrix, Run
 from harness.plugin import FINISHED
 from harness.reporting import columns, site, summary, telling
 from harness.reporting.finished import Finished
@@ -29,6 +32,7 @@ from harness.verdicts import Exit, Outcome, Ruling, exit_code, strongest, worst
 
 RESULTS = HOME / "reports" / "results"
 SITE = HOME / "reports" / "site"
+PRICES = HOME / "scenarios" / "prices.toml"
 
 
 class _Collector:
@@ -81,7 +85,7 @@ def run(chosen: Sequence[Entry], target_name: str, speed: float, *, as_written: 
     if step_summary:
         with Path(step_summary).open("a") as file:
             file.write(summary.markdown(verdict))
-    sys.stdout.write(f"\nreport: {site.build(RESULTS, SITE, collector.finished).relative_to(HOME)}\n")
+    sys.stdout.write(f"\nreport: {_site(collector.finished, options.version).relative_to(HOME)}\n")
     if as_expected:
         return _held(chosen, expected, options.version, collector)
     return _exit(collector, code)
@@ -168,7 +172,43 @@ def report(run_name: str) -> Path:
         finished.append(Finished(run_folder, found.header.outcome or Outcome.ABORTED, tuple(verdicts)))
     if not finished:
         raise BadInput("RUN", run_name, "no such session")
-    return site.build(RESULTS, SITE, finished)
+    version = record.load(finished[0].folder).header.design_version
+    return _site(finished, version)
+
+
+def _site(finished: Sequence[Finished], version: str) -> Path:
+    return site.build(RESULTS, SITE, finished, decision_matrix([], version))
+
+
+def decision_matrix(sessions: Sequence[str], version: str) -> Matrix:
+    """The decision matrix of a version of the designs, from the runs of these sessions, or of all.
+
+    A run that cannot be read is told on stderr and left out. Raises ``BadInput`` for a session that there is not, and
+    for malformed prices.
+    """
+    priced = prices.parse(PRICES.read_text(), str(PRICES.relative_to(HOME)))
+    for session in sessions:
+        if not list(RUNS.glob(f"{session}/*/{record.HEADER_FILE}")):
+            raise BadInput("SESSION", session, "no such session")
+    headers = {}
+    for path in sorted(RUNS.glob(f"*/*/{record.HEADER_FILE}")):
+        name = f"{path.parent.parent.name}/{path.parent.name}"
+        if not sessions or path.parent.parent.name in sessions:
+            with _left_out(name):
+                headers[name] = read_header(path)
+    runs = []
+    for name in matrix.choose(headers, version):
+        with _left_out(name):
+            runs.append(Run(name, record.load(RUNS / name)))
+    return matrix.measure(runs, priced, version)
+
+
+@contextmanager
+def _left_out(name: str) -> Iterator[None]:
+    try:
+        yield
+    except Unreadable as error:
+        sys.stderr.write(f"gameday: {name} is left out: {error}\n")
 
 
 def undo_pending(run_name: str, target_name: str, *, plan: bool) -> int:
