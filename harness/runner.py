@@ -35,7 +35,7 @@ SITE = HOME / "reports" / "site"
 PRICES = HOME / "scenarios" / "prices.toml"
 
 
-class _Collector:
+class Collector:
     """Hears from pytest what happened, since a teardown's error must count as well."""
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ def run(chosen: Sequence[Entry], target_name: str, speed: float, *, as_written: 
     options = Options(target_file(target_name), speed, "as_written" if as_written else "hardened")
     Session(options)  # reads the target and the objectives, and says what is wrong in them
     shutil.rmtree(RESULTS, ignore_errors=True)
-    collector = _Collector()
+    collector = Collector()
     words = [str(entry.file) for entry in chosen]
     words += ["--gameday-target", str(options.target), "--gameday-speed", f"{speed:g}", "-q", "--no-header"]
     words += ["--alluredir", str(RESULTS), "--tb=short", "-p", "no:cacheprovider", f"--rootdir={HOME}"]
@@ -87,13 +87,11 @@ def run(chosen: Sequence[Entry], target_name: str, speed: float, *, as_written: 
             file.write(summary.markdown(verdict))
     sys.stdout.write(f"\nreport: {_site(collector.finished, options.version).relative_to(HOME)}\n")
     if as_expected:
-        return _held(chosen, expected, options.version, collector)
+        return held(chosen, expected, options.version, collector)
     return _exit(collector, code)
 
 
-def _held(
-    chosen: Sequence[Entry], expected: Mapping[Key, Expectation], version: Version, collector: _Collector
-) -> Exit:
+def held(chosen: Sequence[Entry], expected: Mapping[Key, Expectation], version: Version, collector: Collector) -> Exit:
     """Print each scenario beside what was expected of it, and say whether all came out exactly so."""
     rows = []
     for entry in chosen:
@@ -122,13 +120,13 @@ def _held(
     return Exit.BROKEN if collector.outside or any(row["why"] for row in rows) else Exit.KEPT
 
 
-def _without_runs(code: int, collector: _Collector) -> int:
+def _without_runs(code: int, collector: Collector) -> int:
     for line in collector.trouble:
         sys.stderr.write(f"{line}\n")
     return Exit.USAGE if code == pytest.ExitCode.USAGE_ERROR else Exit.REFUSED_OR_ABORTED
 
 
-def _exit(collector: _Collector, code: int) -> int:
+def _exit(collector: Collector, code: int) -> int:
     codes = [exit_code(one.outcome, worst(verdict.ruling for verdict in one.verdicts)) for one in collector.finished]
     told = strongest(codes)
     # pytest saw a failure that no verdict explains: a crash of ours, or of a teardown.
