@@ -120,18 +120,24 @@ class Entry:
             "faults": "; ".join(self.faults) or "none",
             "objectives": self.owed,
             "lasts": str(self.card.lasts),
-            "cadence": self.card.cadence,
-            "gate": "gate" if self.card.gate else "",
-            "destructive": "destructive" if self.card.destructive else "",
+            "plays": self.card.cadence,
+            "marks": ", ".join(name for name in ("gate", "destructive") if getattr(self.card, name)),
             "on AWS": self.on_aws.value,
         }
 
     def told(self) -> str:
         """The entry whole, for people."""
         lines = [self.path, "", self.story, ""]
-        facts = {**self.row(), "promises": ", ".join(self.promises)}
-        lines += [f"{name + ':':<13}{value}" for name, value in facts.items() if value and name != "scenario"]
-        lines += [f"{'':<13}{text}" for text in self.leaves_out]
+        row = self.row()
+        facts = {
+            "promises": ", ".join(self.promises),
+            "faults": row["faults"],
+            "objectives": self.owed,
+            "lasts": row["lasts"],
+            "plays": ", ".join(filter(None, (row["plays"], row["marks"]))),
+            "on AWS": "; ".join((self.on_aws.value, *self.leaves_out)),
+        }
+        lines += [f"{name + ':':<12}{value}" for name, value in facts.items() if value]
         return "\n".join(lines)
 
 

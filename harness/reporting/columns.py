@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 GAP = "  "
+SHORT = 14
+"""A column whose cells are no longer than this is never broken into lines."""
 
 
 def show(rows: Sequence[Mapping[str, str]], colours: Mapping[str, str] | None = None) -> None:
@@ -32,7 +35,10 @@ def plain(rows: Sequence[Mapping[str, str]]) -> str:
 
 
 def _drawn(rows: Sequence[Mapping[str, str]], colours: Mapping[str, str]) -> Table:
-    table = Table(*(rows[0] if rows else ()))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for head in rows[0] if rows else ():
+        short = max(len(row[head]) for row in rows) <= SHORT
+        table.add_column(head, overflow="fold", no_wrap=short)
     for row in rows:
         table.add_row(*(Text(cell, style=colours.get(cell, "")) for cell in row.values()))
     return table

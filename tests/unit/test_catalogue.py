@@ -29,6 +29,12 @@ def test_an_entry_says_everything_of_its_scenario():
     assert entry.story in entry.told()
 
 
+def test_a_row_says_how_often_and_whether_it_guards_or_destroys():
+    row = catalogue.find("active_passive/the_primary_region_is_lost").row()
+    assert (row["lasts"], row["plays"], row["marks"]) == ("7.0 min", "monthly", "gate, destructive")
+    assert row["faults"] == "Lose(primary)"
+
+
 def test_writes_that_owe_another_time_are_named():
     owed = catalogue.find("active_passive/the_primary_region_is_lost").owed
     assert owed == "RTO 60 s, writes 300 s, loss 5 s, failback 300 s"
