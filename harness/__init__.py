@@ -2,23 +2,49 @@
 
 from harness.card import scenario
 from harness.clock import Duration, Instant, milliseconds, minutes, seconds
-from harness.faults import Blackhole, Lag, Lose, Pause, Stop
-from harness.topology import Cache, LoadBalancer, Location, Region, Replica, Service, Writer, Zone
+from harness.faults import Blackhole, Cut, Lag, Lose, Pause, Promote, Restart, Silence, Stop, Switchover
+from harness.topology import (
+    Automation,
+    Cache,
+    ControlPlane,
+    Database,
+    GlobalCluster,
+    Link,
+    LoadBalancer,
+    Location,
+    Region,
+    Replica,
+    Service,
+    Tasks,
+    Writer,
+    Zone,
+)
 
 __all__ = [
+    "Automation",
     "Blackhole",
     "Cache",
+    "ControlPlane",
+    "Cut",
+    "Database",
     "Duration",
+    "GlobalCluster",
     "Instant",
     "Lag",
+    "Link",
     "LoadBalancer",
     "Location",
     "Lose",
     "Pause",
+    "Promote",
     "Region",
     "Replica",
+    "Restart",
     "Service",
+    "Silence",
     "Stop",
+    "Switchover",
+    "Tasks",
     "Writer",
     "Zone",
     "milliseconds",

@@ -14,6 +14,7 @@ from harness.errors import BadInput
 from harness.expectations import Expectation, Key, parse
 from harness.faults import Fidelity
 from harness.objectives import Objectives
+from harness.script import Kind
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 PHASES = ("read_replicas", "active_passive", "active_active")
@@ -30,6 +31,9 @@ OWED: Mapping[str, tuple[str, ...]] = {
     "jobs_exactly_once": (),
     "automatic": (),
     "single_writer": (),
+    "no_false_alarm": (),
+    "low_lag": ("calm_lag",),
+    "sessions": (),
 }
 """The objectives that each promise is held against."""
 
@@ -42,6 +46,7 @@ _WORDS = {
     "alarm_delay": "alarm {}",
     "alarm_clear": "clear {}",
     "staleness": "stale {}",
+    "calm_lag": "lag in calm {}",
     "failback_time": "failback {}",
     "success_ratio": "{} good",
 }
@@ -58,10 +63,11 @@ class Entry:
     story: str
     card: Card
     promises: tuple[str, ...]
+    breaking: tuple[str, ...]
+    """The promises that nobody can keep under its faults, and that it must show to break."""
     faults: tuple[str, ...]
     """What it injects, as written in the script."""
-    kinds: tuple[str, ...]
-    """The classes of those faults."""
+    kinds: tuple[Kind, ...]
     objectives: Mapping[str, Duration | float | int]
     """What its promises are held against; no more."""
 
@@ -69,6 +75,11 @@ class Entry:
     def file(self) -> Path:
         """The scenario's module."""
         return SCENARIOS / f"{self.path}.py"
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """What its verdicts are of, by the names that :func:`harness.judges.bench.judge` gives them."""
+        return (*self.promises, *(f"{promise} breaks" for promise in self.breaking))
 
     @property
     def owed(self) -> str:
@@ -83,13 +94,17 @@ class Entry:
     @property
     def on_aws(self) -> Fidelity:
         """How faithfully AWS can carry out all of its faults: that of the least faithful one."""
-        return max((fidelity_on_aws(kind)[0] for kind in self.kinds), key=_FAITH.index, default=Fidelity.FAITHFUL)
+        return max(
+            (faults.on_aws(kind.fault, kind.target)[0] for kind in self.kinds),
+            key=_FAITH.index,
+            default=Fidelity.FAITHFUL,
+        )
 
     @property
     def leaves_out(self) -> tuple[str, ...]:
         """What a run on AWS leaves out, a sentence for each fault that it cannot carry out in full."""
-        told = [fidelity_on_aws(kind) for kind in self.kinds]
-        return tuple(text for fidelity, text in told if text and fidelity is not Fidelity.FAITHFUL)
+        told = (faults.on_aws(kind.fault, kind.target)[1] for kind in self.kinds)
+        return tuple(dict.fromkeys(filter(None, told)))
 
     def to_json(self) -> dict[str, Any]:
         """The entry as plain JSON values; spans in seconds."""
@@ -99,6 +114,7 @@ class Entry:
             "title": self.title,
             "story": self.story,
             "promises": list(self.promises),
+            "breaking": list(self.breaking),
             "faults": list(self.faults),
             "objectives": {
                 (f"{name}_seconds" if isinstance(value, Duration) else name): _plain(value)
@@ -131,6 +147,7 @@ class Entry:
         row = self.row()
         facts = {
             "promises": ", ".join(self.promises),
+            "breaks": ", ".join(self.breaking),
             "faults": row["faults"],
             "objectives": self.owed,
             "lasts": row["lasts"],
@@ -139,12 +156,6 @@ class Entry:
         }
         lines += [f"{name + ':':<12}{value}" for name, value in facts.items() if value]
         return "\n".join(lines)
-
-
-def fidelity_on_aws(kind: str) -> tuple[Fidelity, str]:
-    """How faithfully AWS can carry out a fault of that class, and what it then leaves out."""
-    fault = getattr(faults, kind)
-    return getattr(fault, "on_aws", Fidelity.FAITHFUL), getattr(fault, "leaves_out", "")
 
 
 def entries() -> list[Entry]:
@@ -168,9 +179,10 @@ def _entry(phase: str, file: Path, table: Mapping[str, Objectives]) -> Entry:
     path = f"{phase}/{file.stem}"
     said = script.read(file, f"scenarios/{path}.py")
     own = table.get(f"{phase}.{file.stem}") or table.get(phase) or Objectives()
-    owed = {name: getattr(own, name) for promise in said.promises for name in OWED.get(promise, ())}
+    owed = {name: getattr(own, name) for promise in (*said.promises, *said.breaking) for name in OWED.get(promise, ())}
     title = said.story.splitlines()[0]
-    return Entry(path, phase, title, said.story, said.card, said.promises, said.faults, said.kinds, owed)
+    promised = said.promises, said.breaking
+    return Entry(path, phase, title, said.story, said.card, *promised, said.faults, said.kinds, owed)
 
 
 def expectations() -> Mapping[Key, Expectation]:
@@ -180,7 +192,7 @@ def expectations() -> Mapping[Key, Expectation]:
         text = (SCENARIOS / "expectations.toml").read_text()
     except OSError as error:
         raise BadInput(where, "file", error.strerror or "cannot be read") from error
-    return parse(text, where, {entry.path: entry.promises for entry in entries()})
+    return parse(text, where, {entry.path: entry.verdicts for entry in entries()})
 
 
 def find(path: str) -> Entry:

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from harness.clock import Instant
 from harness.cloud.estate import Estate
@@ -68,6 +69,11 @@ class Experiment:
         finally:
             if (self.folder / HEADER_FILE).exists() and hasattr(self, "began"):
                 tell(self)
+
+    def amend(self, **changes: Any) -> None:
+        """Change what the header says, on disk too, so that a killed run still tells what it was doing."""
+        self.header = replace(self.header, **changes)
+        write_header(self.folder / HEADER_FILE, self.header)
 
     def enter_phase(self, phase: str, text: str) -> None:
         """Note the phase on the timeline and tell it on the terminal."""

@@ -1,7 +1,8 @@
 """What can be done to the platform: pure data, what and never how.
 
 How each is carried out on a target, how it is proven to bite and how it is undone is ``harness.cloud``'s business;
-how faithfully a target can carry it out is said by :class:`Fidelity` and travels into every verdict.
+how faithfully a target can carry it out is said by :class:`Fidelity` and travels into every verdict. ``destructive``
+faults change the topology for good: what comes after them needs it rebuilt.
 """
 
 from __future__ import annotations
@@ -10,7 +11,21 @@ from dataclasses import dataclass
 from enum import Enum
 
 from harness.clock import Duration
-from harness.topology import Cache, LoadBalancer, Region, Replica, Service, Writer, Zone
+from harness.topology import (
+    Automation,
+    Cache,
+    ControlPlane,
+    Database,
+    GlobalCluster,
+    Link,
+    LoadBalancer,
+    Region,
+    Replica,
+    Service,
+    Tasks,
+    Writer,
+    Zone,
+)
 
 
 class Fidelity(Enum):
@@ -23,16 +38,17 @@ class Fidelity(Enum):
 
 @dataclass(frozen=True)
 class Stop:
-    """A component stops: the writer fails over (AWS refuses to stop one that has replicas), a service goes to zero."""
+    """A component stops: the writer fails over (AWS refuses to stop one that has replicas), a replica reboots, a
+    service goes to zero, tasks are killed once."""
 
-    target: Writer | Service
+    target: Writer | Replica | Service | Tasks
 
 
 @dataclass(frozen=True)
 class Blackhole:
     """Packets to the target are dropped, not refused: clients hang instead of failing fast."""
 
-    target: LoadBalancer | Zone | Region | Cache
+    target: LoadBalancer | Zone | Region | Cache | Database
 
 
 @dataclass(frozen=True)
@@ -44,6 +60,13 @@ class Pause:
 
 
 @dataclass(frozen=True)
+class Restart:
+    """The target ends and begins anew, with an empty memory."""
+
+    target: Cache
+
+
+@dataclass(frozen=True)
 class Lag:
     """The replica applies every change ``delay`` late."""
 
@@ -52,15 +75,63 @@ class Lag:
 
 
 @dataclass(frozen=True)
+class Switchover:
+    """An operator moves the writer to another region as planned: nothing may be lost."""
+
+    target: GlobalCluster
+    to: Region
+
+
+@dataclass(frozen=True)
+class Promote:
+    """An operator makes the read replica a database of its own."""
+
+    target: Replica
+
+
+@dataclass(frozen=True)
+class Silence:
+    """The platform's own software is told nothing: nobody decides."""
+
+    target: Automation
+
+
+@dataclass(frozen=True)
 class Lose:
-    """An act of nature: the whole region is gone, its replication and its AWS endpoints too."""
+    """An act of nature: a region, a zone or a control plane is gone, with everything that only the provider reaches."""
 
-    target: Region
+    target: Region | Zone | ControlPlane
 
 
-Fault = Stop | Blackhole | Pause | Lag | Lose
+@dataclass(frozen=True)
+class Cut:
+    """An act of nature: nothing passes between two regions, replication neither."""
+
+    target: Link
+
+
+Fault = Stop | Blackhole | Pause | Restart | Lag | Switchover | Promote | Silence | Lose | Cut
 
 
 def title(fault: Fault) -> str:
     """The fault in words, e.g. ``Blackhole load balancer of us-east-1``."""
     return f"{type(fault).__name__} {fault.target}"
+
+
+def is_destructive(fault: Fault) -> bool:
+    """Whether the topology stays changed after the undo."""
+    return isinstance(fault, Promote | Switchover) or (isinstance(fault, Lose) and isinstance(fault.target, Region))
+
+
+_PACKETS_ONLY = "network ACLs do not stop what AWS carries itself: its replication goes on, and nothing can be lost"
+
+
+def on_aws(fault: type[Fault], target: type) -> tuple[Fidelity, str]:
+    """How faithfully AWS lets a customer carry out a fault of this kind on such a target, and what is left out."""
+    if fault in (Lose, Cut):
+        return Fidelity.TWIN_ONLY, "an act of nature: AWS cannot be ordered to do it"
+    if fault is Blackhole and target in (Region, Zone):
+        return Fidelity.PARTIAL, _PACKETS_ONLY
+    if fault is Stop and target is Replica:
+        return Fidelity.PARTIAL, "AWS refuses to stop a replica: it reboots, and comes back by itself"
+    return Fidelity.FAITHFUL, ""

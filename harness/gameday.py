@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 import allure
 
-from harness import aftermath
+from harness import aftermath, sights
+from harness import clients as kinds
 from harness.clock import Duration, minutes, seconds
-from harness.cloud import configuration
+from harness.cloud import configuration, discovery
 from harness.cloud.carriers import carrier_of
 from harness.cloud.estate import Estate
 from harness.console import Console
 from harness.errors import Aborted, BadInput, Ineffective, OutOfPatience, Refused, UndoFailed
 from harness.experiment import Experiment
-from harness.faults import Fault, Lag, Lose, title
+from harness.faults import Fault, Lag, is_destructive, title
 from harness.header import ClientPolicy, Header, Stream
 from harness.judges.feasibility import failure_of, feasibility
-from harness.load import Glance, Load, LoadPlace, LoadPlan
+from harness.load import Glance, Load, LoadPlace
 from harness.objectives import PROMISES, Objectives
+from harness.probes.observers import Sight
 from harness.requests import OPERATIONS, WRITES
 from harness.safety import guard
 from harness.safety.injection import Injection
 from harness.session import Session
-from harness.timeline import Stalled
-from harness.topology import Region
+from harness.timeline import Event, Stalled, WriterSeen, of
+from harness.topology import Region, Zone
 from harness.verdicts import Outcome, Ruling
+from loadtests.settings import MIX
 
 _LOOK = seconds(1)
 _RECENT = seconds(5)
 _PATIENCE = minutes(8)
-MIX = {"create_trigger": 2, "list_triggers": 1, "ponder_events": 2, "api_key_stats": 1}
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class GameDay:
         self._estate: Estate = session.estate(scenario.phase)
         self._experiment: Experiment | None = None
         self._load: Load | None = None
-        self._injection: Injection | None = None
+        self._injections: list[Injection] = []
         self._console = Console(self._estate.clock)
         live = configuration.read(self._estate, configuration.nearest(self._estate))
         self._nearest_regions = dict(live.nearest)
@@ -82,6 +83,14 @@ class GameDay:
     def regions(self) -> tuple[Region, ...]:
         """The platform's regions, the primary first."""
         return self._estate.platform.regions
+
+    @property
+    def zone_of_the_writer(self) -> Zone:
+        """The availability zone in which the database that takes writes is now. Raises ``Refused`` without one."""
+        writer = discovery.writer(self._estate.cloud, self._estate.platform)
+        if writer is None:
+            raise Refused("AWS names no writer now.", "Wait until the database is available.")
+        return Zone(writer.zone)
 
     @property
     def objectives(self) -> Objectives:
@@ -100,16 +109,23 @@ class GameDay:
 
     def away_from(self, region: Region) -> tuple[Stream, ...]:
         """Every operation from the locations that another region serves."""
-        return tuple(Stream(location=place) for place, near in self._nearest().items() if near[0] != region.name)
+        return tuple(Stream(location=place) for place, near in self._nearest_regions.items() if near[0] != region.name)
 
     @contextmanager
-    def promising(self, *promises: str, undisturbed: tuple[Stream, ...] = ()) -> Iterator[None]:
-        """Open the record; at the end read back, judge and tell. ``undisturbed``: what must not notice."""
-        unknown = [promise for promise in promises if promise not in PROMISES]
+    def promising(
+        self, *promises: str, undisturbed: tuple[Stream, ...] = (), breaking: tuple[str, ...] = ()
+    ) -> Iterator[None]:
+        """Open the record; at the end read back, judge and tell.
+
+        ``undisturbed``: what must not notice. ``breaking``: promises that nobody can keep under this fault; a run in
+        which one of them seems kept has measured something else.
+        """
+        unknown = [promise for promise in (*promises, *breaking) if promise not in PROMISES]
         if unknown:
             raise BadInput(self._scenario.path, "promising", f"no such promise: {', '.join(unknown)}")
         folder = self._session.folder / self._scenario.folder
-        experiment = Experiment(folder, self._estate, self._header(promises, undisturbed), self._console)
+        header = replace(self._header(promises, undisturbed), breaking=breaking)
+        experiment = Experiment(folder, self._estate, header, self._console)
         self._console.say("scenario", f"{self._scenario.path}: {self._scenario.title}")
         with experiment.told_by(self._finish), experiment:
             self._experiment = experiment
@@ -117,6 +133,8 @@ class GameDay:
                 with self._ending(experiment):
                     yield
             finally:
+                if moved_region(experiment.timeline.events()):
+                    self._session.spend()
                 self._experiment = None
 
     @contextmanager
@@ -142,10 +160,15 @@ class GameDay:
             aftermath.read_back(experiment)
 
     @contextmanager
-    def traffic(self) -> Iterator[None]:
-        """Open traffic from every location until the block is left."""
+    def traffic(self, *, clients: str = "honest", reads_only: bool = False, times: float = 1) -> Iterator[None]:
+        """Open traffic from every location until the block is left, ``times`` as much as the target file says.
+
+        ``clients``: *honest* ones follow DNS and give up a connection after a while; *stubborn* ones keep the first
+        answer and their connections for ever; a *storm* makes a new connection for each request.
+        """
         experiment = self._running()
-        plan = self._plan()
+        plan = kinds.plan(self._estate.target, clients, kinds.READS if reads_only else MIX, times)
+        experiment.amend(mix=plan.mix, rate_per_second=plan.rates, client=kinds.policy(plan))
         places = [
             LoadPlace(place.name, index, self._estate.enter(place))
             for index, place in enumerate(self._estate.target.locations)
@@ -174,11 +197,11 @@ class GameDay:
     def inject(self, fault: Fault) -> Iterator[Injection]:
         """The fault bites, proven, until the block is left; then it is undone, proven."""
         experiment = self._running()
-        guard.limit(self._estate.target, [fault])
+        guard.limit(self._estate.target, [*(one.fault for one in self._injections), fault])
         self._foretell(fault)
         if isinstance(fault, Lag):
-            experiment.header = replace(experiment.header, declared_lag=fault.delay)
-        if isinstance(fault, Lose):
+            experiment.amend(declared_lag=fault.delay)
+        if is_destructive(fault):
             self._session.spend()
         carrier = carrier_of(fault, self._estate, f"{self._session.stamp}-{self._scenario.folder}")
         injection = Injection(
@@ -186,11 +209,11 @@ class GameDay:
         )
         with allure.step(f"inject {title(fault)}"), injection:
             self._phase("takeover", title(fault))
-            self._injection = injection
+            self._injections.append(injection)
             try:
                 yield injection
             finally:
-                self._injection = None
+                self._injections.remove(injection)
         self._phase("catch_up", f"{title(fault)} is undone")
 
     def hold(self, span: Duration) -> None:
@@ -208,6 +231,7 @@ class GameDay:
         writer: Region | None = None,
         alarm: str | None = None,
         state: str = "ALARM",
+        served: bool = False,
         recovered: bool = False,
         patience: Duration = _PATIENCE,
     ) -> None:
@@ -215,20 +239,25 @@ class GameDay:
 
         ``serving``: every client is led to that region and is served. ``left``: no client is led there, all are
         served. ``healthy``: everybody is back at the nearest region. ``writer``: that region writes. ``alarm``: the
-        alarm whose name contains the word is in ``state`` and has said so to its queue. ``recovered``: the component
-        is whole by its own account and all requests succeed again.
+        alarm whose name contains the word is in ``state`` and has said so to its queue. ``served``: all requests
+        succeed again. ``recovered``: likewise, and the component is whole by its own account.
         """
         looks: list[tuple[str, Callable[[], str | None]]] = []
+        see, near = self._sight, self._nearest_regions
         if serving:
-            looks.append((f"{serving} to serve", lambda: self._led_elsewhere({serving.name}) or self._failing()))
+            name = serving.name
+            looks.append((f"{serving} to serve", lambda: sights.led_elsewhere(see(), {name}) or self._failing()))
         if left:
-            looks.append((f"clients to leave {left}", lambda: self._led_to(left.name) or self._failing()))
+            looks.append((f"clients to leave {left}", lambda: sights.led_to(see(), left.name) or self._failing()))
         if healthy:
-            looks.append((f"{healthy} to serve its clients again", lambda: self._away() or self._failing()))
+            what = f"{healthy} to serve its clients again"
+            looks.append((what, lambda: sights.away(see(), near) or self._failing()))
         if writer:
-            looks.append((f"{writer} to write", lambda: self._written_elsewhere(writer.name) or self._failing()))
+            looks.append((f"{writer} to write", lambda: sights.written_elsewhere(see(), writer.name)))
         if alarm:
-            looks.append((f"alarm {alarm} to be {state}", lambda: self._alarm_is_not(alarm, state)))
+            looks.append((f"alarm {alarm} to be {state}", lambda: sights.alarm_is_not(see(), alarm, state)))
+        if served:
+            looks.append(("all requests to succeed", self._failing))
         if recovered:
             looks.append(("the platform to be whole and all requests to succeed", self._not_recovered))
         for what, look in looks:
@@ -282,53 +311,18 @@ class GameDay:
         return None
 
     def _not_recovered(self) -> str | None:
-        if self._injection is not None and not self._injection.carrier.healed(self._estate.clock.now()):
-            return self._injection.carrier.sight()
+        for injection in self._injections:
+            if not injection.carrier.healed(self._estate.clock.now()):
+                return injection.carrier.sight()
         return self._failing()
 
-    def _led_elsewhere(self, wanted: set[str]) -> str | None:
-        for place, region in self._sight().serving.items():
-            if region not in wanted:
-                return f"{place} is led to {region or 'nowhere'}"
-        return None
-
-    def _led_to(self, region: str) -> str | None:
-        led = [place for place, given in self._sight().serving.items() if given == region]
-        return f"{', '.join(led)} still led to {region}" if led else None
-
-    def _away(self) -> str | None:
-        for place, regions in self._nearest().items():
-            given = self._sight().serving.get(place)
-            if given != regions[0]:
-                return f"{place} is led to {given or 'nowhere'}, not {regions[0]}"
-        return None
-
-    def _written_elsewhere(self, region: str) -> str | None:
-        writer = self._sight().writer
-        return None if writer and writer.region == region else f"the writer is {writer and writer.identifier}"
-
-    def _alarm_is_not(self, word: str, state: str) -> str | None:
-        sight = self._sight()
-        for (region, name), alarm in sight.alarms.items():
-            if word in name and alarm.state == state:
-                if (region, name, state) in sight.notified:
-                    return None
-                return f"{name} in {region} is {state}, its notification has not arrived"
-        states = {f"{name} in {region}": seen.state for (region, name), seen in sight.alarms.items() if word in name}
-        return f"{states or 'no such alarm'}"
-
     def _not_calm(self) -> str | None:
-        ringing = [
-            f"{name} in {region}" for (region, name), seen in self._sight().alarms.items() if seen.state == "ALARM"
-        ]
-        if ringing:
-            return f"alarm {', '.join(ringing)} rings"
-        return self._trouble() or self._away()
+        return sights.ringing(self._sight()) or self._trouble() or sights.away(self._sight(), self._nearest_regions)
 
     def _trouble(self) -> str | None:
         return self._failing() if self._load is not None else None
 
-    def _sight(self) -> Any:
+    def _sight(self) -> Sight:
         return self._running().observers.sight
 
     def _phase(self, phase: str, text: str) -> None:
@@ -338,19 +332,6 @@ class GameDay:
         if self._experiment is None:
             raise BadInput(self._scenario.path, "gameday", "verbs are only meant inside `with gameday.promising(…)`")
         return self._experiment
-
-    def _nearest(self) -> dict[str, tuple[str, ...]]:
-        return self._nearest_regions
-
-    def _plan(self) -> LoadPlan:
-        shape = self._estate.target.load
-        return LoadPlan(
-            host=f"http://{self._estate.target.api.host}:{self._estate.target.api.port}",
-            rates={place.name: shape.rate_per_second for place in self._estate.target.locations},
-            mix=MIX,
-            deadline=seconds(shape.deadline_seconds),
-            connection_age=seconds(shape.connection_age_seconds),
-        )
 
     def _header(self, promises: tuple[str, ...], undisturbed: tuple[Stream, ...]) -> Header:
         shape, options = self._estate.target.load, self._session.options
@@ -368,7 +349,7 @@ class GameDay:
             promises=promises,
             objectives=self.objectives,
             locations=places,
-            nearest=self._nearest(),
+            nearest=self._nearest_regions,
             regions=tuple(region.name for region in self.regions),
             operations=OPERATIONS,
             writes=WRITES,
@@ -380,3 +361,8 @@ class GameDay:
             lag_alarm=self._lag_alarm,
             undisturbed=undisturbed,
         )
+
+
+def moved_region(events: Sequence[Event]) -> bool:
+    """Whether another region writes now than did at first: the topology is not what the next scenario expects."""
+    return len({event.region for event in of(events, WriterSeen)}) > 1

@@ -82,6 +82,8 @@ class Header:
     """How late the fault makes a replica on purpose, so that reads in the fault window may be that much older."""
     undisturbed: tuple[Stream, ...] = ()
     """What must not notice the fault."""
+    breaking: tuple[str, ...] = ()
+    """Promises that cannot be kept under this fault: that they break is what must be seen."""
 
     @property
     def clock(self) -> Clock:
@@ -157,6 +159,7 @@ class _Fields:
             lag_alarm=self._get("lag_alarm", lambda value: None if value is None else _text(value), None),
             declared_lag=self._get("declared_lag_seconds", lambda value: seconds(_number(value)), seconds(0)),
             undisturbed=self._get("undisturbed", lambda value: tuple(map(_stream, value)), ()),
+            breaking=self._get("breaking", _texts, ()),
         )
 
     def _get(self, name: str, convert: Callable[[Any], T], *default: T) -> T:

@@ -119,11 +119,9 @@ def measure(runs: Sequence[Run], prices: Mapping[str, Price], version: str) -> M
 def failure(fault: str, regions: Sequence[str]) -> str:
     """The kind of a failure: its fault's title without the place, e.g. ``blackhole load balancer``, ``lose region``."""
     kind, _, target = fault.partition(" ")
-    what, _, _ = target.partition(" of ")
-    if what in regions:
-        what = "region"
-    elif what[:-1] in regions:
-        what = "zone"
+    part, of_it, place = target.rpartition(" of ")
+    what = part if of_it and place in regions else target
+    what = " ".join("region" if word in regions else "zone" if word[:-1] in regions else word for word in what.split())
     return f"{kind.lower()} {what}"
 
 

@@ -22,6 +22,9 @@ PROMISES = (
     "jobs_exactly_once",
     "automatic",
     "single_writer",
+    "no_false_alarm",
+    "low_lag",
+    "sessions",
 )
 """Every promise that a scenario may name, each judged by one function of ``harness.judges``."""
 
@@ -50,6 +53,8 @@ class Objectives:
     """From the end of the fault to the alarm's OK state."""
     staleness: Duration = seconds(5)
     """The age that a replica read may have outside a declared lag."""
+    calm_lag: Duration = seconds(1)
+    """The lag that a replica may have in calm weather."""
     failback_time: Duration = seconds(300)
     """From the undo to every client back at its nearest healthy region."""
 

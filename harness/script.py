@@ -6,15 +6,33 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import get_args
 
-from harness import card, faults
+from harness import card
 from harness.card import Card
 from harness.clock import Duration, milliseconds, minutes, seconds
 from harness.errors import BadInput
+from harness.faults import Fault, Lose, Promote, Switchover
 from harness.objectives import PROMISES
+from harness.topology import Region, Target, Zone
 
 _SPANS = {"milliseconds": milliseconds, "seconds": seconds, "minutes": minutes}
+_FAULTS: dict[str, type[Fault]] = {kind.__name__: kind for kind in get_args(Fault)}
+_TARGETS: dict[str, type[Target]] = {kind.__name__: kind for kind in get_args(Target)}
 _CARD_FIELDS = tuple(field.name for field in fields(Card))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of fault on a kind of target: a class of :mod:`harness.faults` and one of :mod:`harness.topology`."""
+
+    fault: type[Fault]
+    target: type[Target]
+
+    @property
+    def destructive(self) -> bool:
+        """Whether it changes the topology for good, as :func:`harness.faults.is_destructive` says of a fault."""
+        return self.fault in (Promote, Switchover) or (self.fault is Lose and self.target is Region)
 
 
 @dataclass(frozen=True)
@@ -24,10 +42,12 @@ class Script:
     story: str
     card: Card
     promises: tuple[str, ...]
+    breaking: tuple[str, ...]
+    """The promises that nobody can keep under its faults."""
     faults: tuple[str, ...]
     """The arguments of every ``gameday.inject``, as written."""
-    kinds: tuple[str, ...]
-    """The classes of :mod:`harness.faults` that those arguments name."""
+    kinds: tuple[Kind, ...]
+    """What those arguments are."""
 
 
 def read(path: Path, where: str) -> Script:
@@ -60,8 +80,11 @@ class _Reader:
             raise BadInput(self._where, "docstring", "missing: say what breaks, what should happen and why it matters")
         injected = [part for call in self._calls("inject") for part in call.args]
         written = [self._resolved(part) for part in injected]
-        kinds = tuple(dict.fromkeys(kind for part in written for kind in self._kinds(part)))
-        return Script(story, self._card(), self._promises(), tuple(map(ast.unparse, written)), kinds)
+        kinds = tuple(dict.fromkeys(map(self._kind, written)))
+        promises, breaking = self._promises(), self._breaking()
+        if not promises and not breaking:
+            raise BadInput(self._where, "promising", "names no promise")
+        return Script(story, self._card(), promises, breaking, tuple(map(ast.unparse, written)), kinds)
 
     def _calls(self, verb: str) -> Iterator[ast.Call]:
         for node in ast.walk(self._tree):
@@ -72,17 +95,27 @@ class _Reader:
         inner = node.value if isinstance(node, ast.Starred) else node
         return self._assigned.get(inner.id, inner) if isinstance(inner, ast.Name) else inner
 
-    def _kinds(self, node: ast.expr) -> list[str]:
-        names = [inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)]
-        found = [name for name in names if name in _kinds_of_fault()]
-        if not found:
-            raise BadInput(self._where, f"line {node.lineno}", f"inject: {ast.unparse(node)} names no fault")
-        return found
+    def _kind(self, node: ast.expr) -> Kind:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _FAULTS and node.args:
+            return Kind(_FAULTS[node.func.id], self._target(self._resolved(node.args[0])))
+        raise BadInput(self._where, f"line {node.lineno}", f"inject: {ast.unparse(node)} names no fault")
+
+    def _target(self, node: ast.expr) -> type[Target]:
+        """The class that is called; what the game day gives out is a region, or the zone that its name speaks of."""
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _TARGETS:
+            return _TARGETS[node.func.id]
+        return Zone if isinstance(node, ast.Attribute) and node.attr.startswith("zone") else Region
 
     def _promises(self) -> tuple[str, ...]:
-        found = [name for call in self._calls("promising") for part in call.args for name in self._texts(part)]
-        if not found:
-            raise BadInput(self._where, "promising", "names no promise")
+        return self._known(
+            [name for call in self._calls("promising") for part in call.args for name in self._texts(part)]
+        )
+
+    def _breaking(self) -> tuple[str, ...]:
+        keywords = [word for call in self._calls("promising") for word in call.keywords if word.arg == "breaking"]
+        return self._known([name for word in keywords for name in self._texts(word.value)])
+
+    def _known(self, found: list[str]) -> tuple[str, ...]:
         for name in found:
             if name not in PROMISES:
                 raise BadInput(self._where, "promising", f"no such promise: {name}", f"One of {', '.join(PROMISES)}.")
@@ -129,7 +162,3 @@ class _Reader:
             if isinstance(count, ast.Constant) and isinstance(count.value, int | float):
                 return _SPANS[node.func.id](count.value)
         raise BadInput(self._where, f"line {node.lineno}", f"{card.WHERE}: {ast.unparse(node)} is no plain value")
-
-
-def _kinds_of_fault() -> frozenset[str]:
-    return frozenset(kind.__name__ for kind in faults.Fault.__args__)

@@ -73,6 +73,51 @@ class Cache:
 
 
 @dataclass(frozen=True)
+class Database:
+    """All databases of a region, as its services reach them."""
+
+    region: Region
+
+    def __str__(self) -> str:
+        return f"database of {self.region}"
+
+
+@dataclass(frozen=True)
+class GlobalCluster:
+    """The Aurora global database: one writing region and its secondaries."""
+
+    def __str__(self) -> str:
+        return "global cluster"
+
+
+@dataclass(frozen=True)
+class Automation:
+    """The platform's own software that decides to move the writer when its region is lost."""
+
+    def __str__(self) -> str:
+        return "automation"
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """Route 53's API, which lives in us-east-1; its answers and its health checks do not."""
+
+    def __str__(self) -> str:
+        return "control plane of Route 53"
+
+
+@dataclass(frozen=True)
+class Link:
+    """What runs between two regions, replication too."""
+
+    one: Region
+    other: Region
+
+    def __str__(self) -> str:
+        return f"link {self.one} to {self.other}"
+
+
+@dataclass(frozen=True)
 class Service:
     """An ECS service of a region, e.g. ``api-gateway``."""
 
@@ -83,7 +128,31 @@ class Service:
         return f"{self.name} of {self.region}"
 
 
-Target = Region | Zone | LoadBalancer | Writer | Replica | Cache | Service
+@dataclass(frozen=True)
+class Tasks:
+    """The tasks of an ECS service that run now; replacements of them are not meant."""
+
+    service: Service
+
+    def __str__(self) -> str:
+        return f"tasks of {self.service}"
+
+
+Target = (
+    Region
+    | Zone
+    | LoadBalancer
+    | Writer
+    | Replica
+    | Database
+    | GlobalCluster
+    | Cache
+    | Service
+    | Tasks
+    | Automation
+    | ControlPlane
+    | Link
+)
 
 
 @dataclass(frozen=True, order=True)

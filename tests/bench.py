@@ -10,12 +10,12 @@ from pathlib import Path
 
 from harness.clock import Clock, seconds
 from harness.cloud import discovery
-from harness.gameday import MIX
 from harness.load import Load, LoadPlace, LoadPlan
 from harness.session import HOME, reach_twin, target_file
 from harness.target import command, load
 from harness.twin import root
 from harness.twin.state import State
+from loadtests.settings import MIX
 
 BOOTS = 3
 LOAD_SECONDS = 60

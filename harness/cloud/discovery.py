@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,7 @@ class InstanceSeen:
     status: str
     cluster: str | None
     parameter_group: str
+    zone: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,12 @@ def _queue(cloud: Cloud, region: str) -> str | None:
     return next((str(url) for url in urls if url.endswith("-gameday")), None)
 
 
+def within(addresses: Iterable[str], networks: Sequence[str]) -> tuple[str, ...]:
+    """Those of the addresses that lie in one of these CIDR blocks."""
+    known = [ipaddress.ip_network(network) for network in networks]
+    return tuple(one for one in addresses if any(ipaddress.ip_address(one) in network for network in known))
+
+
 def instances(cloud: Cloud, region: str) -> list[InstanceSeen]:
     """The DB instances of a region with the role that each plays now."""
     writers = {
@@ -183,6 +191,7 @@ def instances(cloud: Cloud, region: str) -> list[InstanceSeen]:
                 item["DBInstanceStatus"],
                 cluster,
                 groups[0]["DBParameterGroupName"],
+                item.get("AvailabilityZone", ""),
             )
         )
     return found

@@ -42,16 +42,17 @@ class Estate:
             raise HarnessFault(f"no [[hands]] entry reaches {region}.", "Add one to the target file.")
         return self.hands[region]
 
-    def strike(self, act: str, region: str) -> Mapping[str, Any]:
-        """An act of nature, which only the twin can order; raises ``Refused`` on AWS."""
+    def strike(self, act: Mapping[str, Any]) -> Mapping[str, Any]:
+        """An act of nature in the twin's words, which only the twin can order; raises ``Refused`` on AWS."""
+        words = " ".join([act["act"], *act["names"]])
         if self.target.target.kind != "twin" or not self.cloud.endpoint:
-            raise Refused(f"nobody can order {act} of {region} on AWS: it is an act of nature.")
+            raise Refused(f"nobody can order {words} on AWS: it is an act of nature.")
         try:
             # No proxy and no certificates: the twin is on this machine, and looking for them takes half a second.
             with httpx.Client(verify=False, trust_env=False, timeout=30) as client:
-                answer = client.post(f"{self.cloud.endpoint}/_twin/strike", json={"act": act, "region": region})
+                answer = client.post(f"{self.cloud.endpoint}/_twin/strike", json=dict(act))
             answer.raise_for_status()
         except httpx.HTTPError as error:
-            raise CloudFault(f"twin strike {act} {region}", "Unreachable", str(error)) from error
+            raise CloudFault(f"twin strike {words}", "Unreachable", str(error)) from error
         result: Mapping[str, Any] = answer.json()
         return result

@@ -29,6 +29,8 @@ class AlarmSeen:
     reason: str
     actions: tuple[str, ...] = ()
     """What is told when it rings: ARNs of topics."""
+    acts: bool = True
+    """Its actions are enabled."""
 
     @property
     def watches(self) -> str:
@@ -51,6 +53,7 @@ def alarms(cloud: Cloud, region: str) -> list[AlarmSeen]:
             int(item["EvaluationPeriods"]),
             item.get("StateReason", ""),
             tuple(item.get("AlarmActions", ())),
+            bool(item.get("ActionsEnabled", True)),
         )
         for item in cloud.pages("cloudwatch", region, "describe_alarms", "MetricAlarms")
     ]
@@ -69,6 +72,15 @@ def alarm_history(cloud: Cloud, alarm: AlarmSeen, since: Instant) -> list[AlarmC
     return sorted((_changed(alarm, item) for item in items), key=lambda event: event.at)
 
 
+def first_seen(alarm: AlarmSeen, at: Instant) -> AlarmChanged:
+    """The state that an alarm was found in; what it was before that is not known."""
+    return AlarmChanged(at, alarm.name, alarm.region, "", alarm.state, alarm.reason, alarm.watches, _words(alarm))
+
+
+def _words(alarm: AlarmSeen) -> str:
+    return ",".join(f"{name}={value}" for name, value in sorted(alarm.dimensions.items()))
+
+
 def _changed(alarm: AlarmSeen, item: Mapping[str, Any]) -> AlarmChanged:
     data = json.loads(item["HistoryData"])
     return AlarmChanged(
@@ -79,7 +91,7 @@ def _changed(alarm: AlarmSeen, item: Mapping[str, Any]) -> AlarmChanged:
         data.get("newState", {}).get("stateValue", ""),
         data.get("newState", {}).get("stateReason", ""),
         alarm.watches,
-        ",".join(f"{name}={value}" for name, value in sorted(alarm.dimensions.items())),
+        _words(alarm),
     )
 
 

@@ -36,7 +36,7 @@ class Cloud:
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def call(self, service: str, region: str, operation: str, **parameters: Any) -> Mapping[str, Any]:
+    def call(self, service: str, region: str, operation: str, /, **parameters: Any) -> Mapping[str, Any]:
         """One call by botocore's method name, e.g. ``call("rds", "us-east-1", "describe_db_instances")``."""
         began = monotonic_nanoseconds()
         try:
@@ -50,7 +50,7 @@ class Cloud:
             _LOG.debug("%s.%s %s %.1f ms", service, operation, region, (monotonic_nanoseconds() - began) / 1e6)
         return answer
 
-    def pages(self, service: str, region: str, operation: str, key: str, **parameters: Any) -> Iterator[Any]:
+    def pages(self, service: str, region: str, operation: str, key: str, /, **parameters: Any) -> Iterator[Any]:
         """Every item under ``key`` of every page of a paginated call."""
         try:
             for page in self._client(service, region).get_paginator(operation).paginate(**parameters):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.clock import minutes, seconds
-from harness.cloud.carriers.blackhole import RUN_TAG, association, replace_association
+from harness.cloud.carriers import tasks
+from harness.cloud.carriers.acl import RUN_TAG, association, replace_association
 from harness.cloud.carriers.lag import parameter, set_parameter
 from harness.cloud.estate import Estate
 from harness.errors import CloudFault, UndoFailed
@@ -84,8 +85,26 @@ def _await_cache(estate: Estate, act: Act) -> None:
     raise UndoFailed(f"the cache of {act.region} still does not answer: {last}")
 
 
-def _return_region(estate: Estate, act: Act) -> None:
-    estate.strike("return", act.region)
+def _restore_count(estate: Estate, act: Act) -> None:
+    cluster, service = act.parameters["Cluster"], act.parameters["Service"]
+    before = act.parameters["DesiredCount"]
+    current = tasks.describe(estate, act.region, cluster, service)["desiredCount"]
+    if current == before:
+        return
+    if current != act.precondition["DesiredCount"]:
+        raise UndoFailed(
+            f"{service}: its desired count is {current} now, neither ours nor the original {before}.",
+            "Somebody else changed it: decide by hand.",
+        )
+    tasks.set_desired(estate, act.region, cluster, service, before)
+
+
+def _enable_actions(estate: Estate, act: Act) -> None:
+    estate.cloud.call("cloudwatch", act.region, "enable_alarm_actions", AlarmNames=list(act.parameters["AlarmNames"]))
+
+
+def _strike_back(estate: Estate, act: Act) -> None:
+    estate.strike(act.parameters)
 
 
 _INTERPRETERS: dict[tuple[str, str], Callable[[Estate, Act], None]] = {
@@ -94,6 +113,8 @@ _INTERPRETERS: dict[tuple[str, str], Callable[[Estate, Act], None]] = {
     ("rds", "ModifyDBParameterGroup"): _restore_parameter,
     ("rds", "StartDBInstance"): _start_instance,
     ("database", "pg_wal_replay_resume"): _resume_replay,
+    ("ecs", "UpdateService"): _restore_count,
+    ("cloudwatch", "EnableAlarmActions"): _enable_actions,
     ("cache", "AwaitAnswer"): _await_cache,
-    ("twin", "return"): _return_region,
+    ("twin", "strike"): _strike_back,
 }

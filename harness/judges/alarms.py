@@ -55,6 +55,27 @@ def lag_alarm(record: Record) -> Verdict:
     return Verdict(PROMISE, ruling, reason, _figures(record, one), {"alarm": _history(record, name)})
 
 
+def no_false_alarm(record: Record) -> Verdict:
+    """The lag alarm keeps silent, and is able to ring: it has data.
+
+    BROKEN by a change to ALARM at any time of the run; UNKNOWN when the alarm was never seen, or has no data, since
+    what watches nothing is silent too. Units: rings. Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/
+    USER_PostgreSQL.Replication.ReadReplicas.html (a replica of an idle primary reports lag)
+    """
+    promise, name = "no_false_alarm", record.header.lag_alarm
+    changes = [event for event in of(record.events, AlarmChanged) if event.alarm == name]
+    rang = [event for event in changes if event.new == "ALARM" and event.at >= windows.begin(record)]
+    figures: dict[str, Number] = {"alarm": name, "rings": len(rang)}
+    evidence = {"alarm": _history(record, name or "")}
+    if not name:
+        return Verdict(promise, Ruling.UNKNOWN, "the header names no lag alarm")
+    if rang:
+        return Verdict(promise, Ruling.BROKEN, f"{name} rang and nothing lagged: {rang[0].reason}", figures, evidence)
+    if not changes or changes[-1].new == "INSUFFICIENT_DATA":
+        return Verdict(promise, Ruling.UNKNOWN, f"{name} has no data: its silence says nothing", figures, evidence)
+    return Verdict(promise, Ruling.KEPT, f"{name} kept silent while nothing lagged", figures, evidence)
+
+
 def _ringing(record: Record, window: Window, name: str) -> Ringing:
     threshold = record.header.objectives.lag_threshold.seconds
     changes = [event for event in of(record.events, AlarmChanged) if event.alarm == name]

@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from harness.judges import sanity, windows
-from harness.judges.alarms import lag_alarm
+from harness.judges.alarms import lag_alarm, no_false_alarm
 from harness.judges.calm import undisturbed
 from harness.judges.conduct import conduct
+from harness.judges.lag import low_lag
 from harness.judges.loss import bounded_loss, no_lost_writes
 from harness.judges.pipeline import jobs_exactly_once
 from harness.judges.recovery import recovery
 from harness.judges.routing import failback, routing
+from harness.judges.sessions import sessions
 from harness.judges.staleness import bounded_staleness
 from harness.judges.writers import automatic, single_writer
 from harness.record import Record
@@ -44,6 +46,9 @@ PROMISES: Mapping[str, Judge] = {
     "jobs_exactly_once": Judge(jobs_exactly_once, of_a_fault=False),
     "automatic": Judge(automatic),
     "single_writer": Judge(single_writer),
+    "no_false_alarm": Judge(no_false_alarm, of_a_fault=False),
+    "low_lag": Judge(low_lag, of_a_fault=False),
+    "sessions": Judge(sessions, by_traffic=True, of_a_fault=False),
 }
 """Every promise of :data:`harness.objectives.PROMISES` and the function that judges it."""
 
@@ -55,7 +60,18 @@ def judge(record: Record) -> list[Verdict]:
     with its reason. A run that did not finish keeps nothing; what it proves broken stays broken.
     """
     promised = [verdict for promise in record.header.promises for verdict in judge_one(record, promise)]
-    return promised + conduct(record)
+    broken = [_inverted(verdict) for promise in record.header.breaking for verdict in judge_one(record, promise)]
+    return promised + broken + conduct(record)
+
+
+def _inverted(verdict: Verdict) -> Verdict:
+    """Of a promise that cannot be kept: that it breaks is what had to be shown."""
+    promise = f"{verdict.promise} breaks"
+    if verdict.ruling is Ruling.BROKEN:
+        return replace(verdict, promise=promise, ruling=Ruling.KEPT, reason=f"as it must: {verdict.reason}")
+    if verdict.ruling is Ruling.KEPT:
+        return replace(verdict, promise=promise, ruling=Ruling.BROKEN, reason=f"it did not: {verdict.reason}")
+    return replace(verdict, promise=promise)
 
 
 def judge_one(record: Record, promise: str) -> list[Verdict]:

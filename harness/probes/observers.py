@@ -154,6 +154,8 @@ class Observers:
         for alarm in observation.alarms(cloud, region):
             before = self.sight.alarms.get((region, alarm.name))
             self.sight.alarms[region, alarm.name] = alarm
+            if before is None:
+                self._timeline.add(observation.first_seen(alarm, now))
             if before is None or before.state != alarm.state:
                 self._record_changes(alarm)
         queue = self._estate.platform.queues.get(region)

@@ -221,12 +221,17 @@ def alarms(record: Record, shown: Axis) -> Mapping[str, list[Span]]:
 
 def unhealthy(record: Record, shown: Axis) -> Mapping[str, list[Span]]:
     """When each health check failed; checks that never did are left out."""
-    groups = _grouped(of(record.events, HealthChanged), lambda event: (event.check, event.region))
+    groups = _grouped(of(record.events, HealthChanged), lambda event: (_check_name(event), event.region))
     found = {}
     for name, changes in groups.items():
         spans = _spans(changes, lambda event: "" if event.healthy else "unhealthy", shown)
         found[name] = [span for span in spans if span.text]
     return {name: spans for name, spans in found.items() if spans}
+
+
+def _check_name(event: HealthChanged) -> str:
+    """A health check's id says nothing to a person; the region whose endpoint it asks does."""
+    return f"check of {event.region}" if event.region else event.check
 
 
 def marks(verdicts: Sequence[Verdict], shown: Axis) -> list[Mark]:

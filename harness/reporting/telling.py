@@ -41,6 +41,13 @@ _COMPONENTS = {
     "cache": "cache",
     "task": "services",
     "service": "services",
+    "weather": "whole platform",
+    "client": "clients",
+    "connection": "clients",
+    "control_plane": "Route 53",
+    "decides": "automation",
+    "replication": "database",
+    "secondary": "database",
 }
 _SEVERITIES = {
     "single_writer": allure.severity_level.BLOCKER,

@@ -9,9 +9,9 @@ from harness import undo
 from harness.cloud import discovery
 from harness.cloud.session import Cloud
 from harness.errors import CloudFault, Refused
-from harness.faults import Fault, Lose
+from harness.faults import Blackhole, Fault, Lose
 from harness.target import Target
-from harness.topology import LoadBalancer
+from harness.topology import LoadBalancer, Region
 
 
 def recognise(cloud: Cloud, target: Target, region: str) -> None:
@@ -44,8 +44,9 @@ def admit(cloud: Cloud, target: Target, region: str) -> None:
 
 def limit(target: Target, faults: Sequence[Fault]) -> None:
     """Refuse more regions at once than the target file's blast radius allows."""
-    dark = {fault.target.name for fault in faults if isinstance(fault, Lose)}
-    dark |= {fault.target.region.name for fault in faults if isinstance(fault.target, LoadBalancer)}
+    whole = [fault.target for fault in faults if isinstance(fault, Blackhole | Lose)]
+    dark = {target.name for target in whole if isinstance(target, Region)}
+    dark |= {target.region.name for target in whole if isinstance(target, LoadBalancer)}
     if len(dark) > target.limits.regions_at_once:
         raise Refused(
             f"{len(dark)} regions at once, the target file allows {target.limits.regions_at_once}.",

@@ -234,8 +234,8 @@ class Automation:
 
 
 class RegionSwitch:
-    """Fails the global cluster over to the first region whose ``writer-unreachable`` rings: once, then it waits until
-    no alarm rings any more."""
+    """Fails the global cluster over to the first region whose ``writer-unreachable`` rings, unless the writer's own
+    region says that it is well: once, then it waits until no alarm rings any more."""
 
     def __init__(self, clock: Clock, design: Design, call: Ask, region_up: Callable[[str], bool]) -> None:
         self._clock = clock
@@ -264,7 +264,7 @@ class RegionSwitch:
         ringing = [region for region in up if region in readers and self._rings(region)]
         if not ringing:
             self._armed = True
-        elif self._armed:
+        elif self._armed and not any(self._is_well(region) for region in up if region not in readers):
             self._fail_over(plan.identifier, ringing[0])
 
     def _readers(self, identifier: str, up: list[str]) -> set[str] | None:
@@ -284,12 +284,19 @@ class RegionSwitch:
         return None
 
     def _rings(self, region: str) -> bool:
+        return any(alarm["StateValue"] == "ALARM" and alarm["ActionsEnabled"] for alarm in self._alarms(region))
+
+    def _is_well(self, region: str) -> bool:
+        """Whether the writer's own region reaches it: then a link is down, and moving the writer would do harm."""
+        return any(alarm["StateValue"] == "OK" for alarm in self._alarms(region))
+
+    def _alarms(self, region: str) -> list[Mapping[str, Any]]:
         try:
-            alarms = self._call("cloudwatch", "DescribeAlarms", region, {"AlarmNames": [ALARM]})["MetricAlarms"]
+            found = self._call("cloudwatch", "DescribeAlarms", region, {"AlarmNames": [ALARM]})
         except AwsError as error:
             _LOG.warning("DescribeAlarms in %s: %s", region, error)
-            return False
-        return any(alarm["StateValue"] == "ALARM" for alarm in alarms)
+            return []
+        return list(found["MetricAlarms"])
 
     def _fail_over(self, identifier: str, region: str) -> None:
         target = next(

@@ -67,7 +67,7 @@ class World:
         self.apps = AppHost(self.network, clock, state)
         self.ecs = Ecs(clock, self.scheduler, self.network, self.cloudwatch, self.design, self.elbv2, self.apps)
         self.ec2 = Ec2(self.network, self.design)
-        self.route53 = Route53(*shared, self.elbv2.target_health, self.cloudwatch.state)
+        self.route53 = Route53(*shared, self.elbv2.target_health, self._alarm_seen_by_route53)
         self.dns = Dns(clock, self.network, self.names, self.route53, self.design, handover.dns)
         services = (self.rds, self.elasticache, self.elbv2, self.ecs, self.ec2, self.route53, self.cloudwatch)
         routes = {"strike": self._strike, "status": self._status}
@@ -167,6 +167,10 @@ class World:
 
     def _is_up(self, region: str) -> bool:
         return region not in self._lost
+
+    def _alarm_seen_by_route53(self, region: str, alarm: str) -> str | None:
+        """An alarm's state; a lost region's CloudWatch gives Route 53 no data."""
+        return self.cloudwatch.state(region, alarm) if self._is_up(region) else None
 
     def _strike(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
         acts = {"lose": self._lose, "return": self._return}

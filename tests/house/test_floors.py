@@ -41,6 +41,8 @@ FLOORS = {
     "harness.provision": 6,
     "harness.console": 6,
     "harness.script": 6,
+    "harness.clients": 6,
+    "harness.sights": 6,
     "harness.catalogue": 6,
     "harness.session": 6,
     "harness.experiment": 6,

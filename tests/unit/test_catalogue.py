@@ -6,8 +6,10 @@ import pytest
 
 from harness import catalogue
 from harness.errors import BadInput
-from harness.faults import Fidelity
+from harness.faults import Blackhole, Fidelity
 from harness.objectives import PROMISES, Objectives
+from harness.script import Kind
+from harness.topology import LoadBalancer
 
 DARK = "active_passive/the_primary_load_balancer_goes_dark"
 
@@ -18,7 +20,7 @@ def test_an_entry_says_everything_of_its_scenario():
     assert entry.title == "The serving region's load balancer goes dark."
     assert entry.promises == ("recovery", "no_lost_writes", "routing", "failback", "automatic")
     assert entry.faults == ("Blackhole(LoadBalancer(primary))",)
-    assert entry.kinds == ("Blackhole",)
+    assert entry.kinds == (Kind(Blackhole, LoadBalancer),)
     assert entry.owed == "RTO 60 s, loss 0 rows, failback 120 s"
     assert entry.to_json()["objectives"] == {
         "recovery_time_seconds": 60.0,
@@ -74,21 +76,35 @@ def test_a_choice_that_leaves_nothing_is_bad_input(options, says):
         catalogue.choose(**options)
 
 
-def test_the_least_faithful_fault_speaks_for_the_scenario(monkeypatch):
-    told = {"Stop": (Fidelity.PARTIAL, "the replication goes on"), "Lose": (Fidelity.TWIN_ONLY, "nobody can order it")}
-    monkeypatch.setattr(catalogue, "fidelity_on_aws", lambda kind: told.get(kind, (Fidelity.FAITHFUL, "")))
-    stops = catalogue.find("read_replicas/the_primary_database_stops")
-    assert (stops.on_aws, stops.leaves_out) == (Fidelity.PARTIAL, ("the replication goes on",))
-    assert catalogue.find("active_passive/the_primary_region_is_lost").on_aws is Fidelity.TWIN_ONLY
+def test_the_least_faithful_fault_speaks_for_the_scenario():
+    dark = catalogue.find("active_passive/the_primary_region_goes_dark")
+    assert dark.on_aws is Fidelity.PARTIAL
+    assert "replication goes on" in dark.leaves_out[0]
+    assert catalogue.find("active_active/the_control_plane_is_down_as_well").on_aws is Fidelity.TWIN_ONLY
     assert catalogue.find(DARK).on_aws is Fidelity.FAITHFUL
-    assert stops.to_json()["fidelity"] == {"twin": "faithful", "aws": "partial"}
+    assert dark.to_json()["fidelity"] == {"twin": "faithful", "aws": "partial"}
+
+
+def test_the_card_says_what_the_faults_destroy():
+    wrong = [
+        entry.path
+        for entry in catalogue.entries()
+        if any(kind.destructive for kind in entry.kinds) and not entry.card.destructive
+    ]
+    assert wrong == []
+
+
+def test_promises_that_must_break_are_verdicts_of_their_own():
+    entry = catalogue.find("active_passive/nobody_decides")
+    assert entry.verdicts == ("single_writer", "automatic breaks", "recovery breaks")
+    assert "recovery_time" in entry.objectives
 
 
 def test_objectives_of_a_scenario_that_there_is_not_are_bad_input(tmp_path, monkeypatch):
     for folder in catalogue.PHASES:
         (tmp_path / folder).symlink_to(catalogue.SCENARIOS / folder)
     text = (catalogue.SCENARIOS / "objectives.toml").read_text()
-    (tmp_path / "objectives.toml").write_text(text.replace("[active_passive.the_primary", "[active_passive.a_primary"))
+    (tmp_path / "objectives.toml").write_text(text.replace("the_primary_region_is_lost", "a_primary_region_is_lost"))
     monkeypatch.setattr(catalogue, "SCENARIOS", tmp_path)
     with pytest.raises(BadInput, match="a_primary_region_is_lost: no such scenario"):
         catalogue.entries()

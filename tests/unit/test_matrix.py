@@ -122,6 +122,9 @@ def test_of_each_scenario_the_newest_finished_run_counts_and_the_newest_at_speed
         ("Lose eu-west-1", "lose region"),
         ("Stop database writer", "stop database writer"),
         ("Stop api-gateway of us-east-1", "stop api-gateway"),
+        ("Stop tasks of api-gateway of us-east-1", "stop tasks of api-gateway"),
+        ("Lose control plane of Route 53", "lose control plane of Route 53"),
+        ("Cut link us-east-1 to eu-west-1", "cut link region to region"),
     ],
 )
 def test_a_failure_is_told_without_its_place(fault, kind):

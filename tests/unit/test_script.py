@@ -5,7 +5,9 @@ import pytest
 from harness.card import Card
 from harness.clock import minutes, seconds
 from harness.errors import BadInput
-from harness.script import read
+from harness.faults import Lose, Pause, Promote, Stop
+from harness.script import Kind, read
+from harness.topology import Cache, Region, Replica, Writer, Zone
 
 WHOLE = '''"""Something stops.
 
@@ -45,7 +47,28 @@ def test_a_whole_script_is_read_without_being_imported(script):
     assert said.card == Card(minutes(3), gate=True)
     assert said.promises == ("recovery", "no_lost_writes", "automatic", "routing")
     assert said.faults == ("Stop(Writer())", "Pause(Cache(gameday.regions[0]), span=seconds(30))")
-    assert said.kinds == ("Stop", "Pause")
+    assert said.kinds == (Kind(Stop, Writer), Kind(Pause, Cache))
+    assert said.breaking == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "kind"),
+    [
+        ("Lose(primary)", Kind(Lose, Region)),
+        ("Lose(gameday.zone_of_the_writer)", Kind(Lose, Zone)),
+        ("Lose(gameday.regions[0])", Kind(Lose, Region)),
+        ("Promote(Replica(primary))", Kind(Promote, Replica)),
+    ],
+)
+def test_what_the_game_day_gives_out_is_a_region_or_a_zone(script, written, kind):
+    assert script(WHOLE.replace("Stop(Writer())", written)).kinds[0] == kind
+    assert kind.destructive == (kind.target is not Zone)
+
+
+def test_promises_that_must_break_are_told_apart(script):
+    said = script(WHOLE.replace('"routing")', '"routing", breaking=("failback",))'))
+    assert said.breaking == ("failback",)
+    assert "failback" not in said.promises
 
 
 def test_a_script_without_a_fault_is_calm_weather(script):

@@ -21,7 +21,7 @@ def test_the_twins_target_is_sound():
         ('account = "123456789012"', 'account = "12"', "target.account"),
         ('kind = "twin"', 'kind = "gcp"', "target.kind"),
         ("port = 80", "port = 0", "api.port"),
-        ("regions_at_once = 1", "regions_at_once = 0", "limits.regions_at_once"),
+        ("regions_at_once = 2", "regions_at_once = 0", "limits.regions_at_once"),
         ("[api]", "[apy]", "api"),
         ('subnet = "10.101.0.0/24"', 'subnet = "here"', "locations.0.subnet"),
         ("[target]", "[target", "TOML"),

@@ -2,29 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from harness.cloud.carriers.blackhole import BlackholeCarrier
+from harness.cloud.carriers.cache import RestartCacheCarrier
 from harness.cloud.carriers.carrier import Carrier
 from harness.cloud.carriers.database import StopWriterCarrier
 from harness.cloud.carriers.lag import LagCarrier
-from harness.cloud.carriers.nature import LoseRegionCarrier
+from harness.cloud.carriers.nature import NatureCarrier
 from harness.cloud.carriers.pause import PauseCarrier
+from harness.cloud.carriers.replica import PromoteReplicaCarrier, StopReplicaCarrier
+from harness.cloud.carriers.silence import SilenceCarrier
+from harness.cloud.carriers.switchover import SwitchoverCarrier
+from harness.cloud.carriers.tasks import StopServiceCarrier, StopTasksCarrier
 from harness.cloud.estate import Estate
-from harness.errors import Refused
-from harness.faults import Blackhole, Fault, Lag, Lose, Pause, Stop
-from harness.topology import Writer
+from harness.errors import HarnessFault
+from harness.faults import Blackhole, Cut, Fault, Lag, Lose, Pause, Promote, Restart, Silence, Stop, Switchover, title
+from harness.topology import (
+    Automation,
+    Cache,
+    ControlPlane,
+    GlobalCluster,
+    Link,
+    Region,
+    Replica,
+    Service,
+    Tasks,
+    Writer,
+    Zone,
+)
+
+_CARRIERS: Mapping[tuple[type, type], Callable[[Estate, Any], Carrier]] = {
+    (Stop, Writer): StopWriterCarrier,
+    (Stop, Replica): StopReplicaCarrier,
+    (Stop, Tasks): StopTasksCarrier,
+    (Stop, Service): StopServiceCarrier,
+    (Lag, Replica): LagCarrier,
+    (Pause, Cache): PauseCarrier,
+    (Restart, Cache): RestartCacheCarrier,
+    (Switchover, GlobalCluster): SwitchoverCarrier,
+    (Promote, Replica): PromoteReplicaCarrier,
+    (Silence, Automation): SilenceCarrier,
+    (Lose, Region): NatureCarrier,
+    (Lose, Zone): NatureCarrier,
+    (Lose, ControlPlane): NatureCarrier,
+    (Cut, Link): NatureCarrier,
+}
 
 
 def carrier_of(fault: Fault, estate: Estate, run: str) -> Carrier:
-    """The carrier of a fault on this estate; raises ``Refused`` for what cannot be carried out."""
-    match fault:
-        case Blackhole():
-            return BlackholeCarrier(estate, fault, run)
-        case Stop(target=Writer()):
-            return StopWriterCarrier(estate)
-        case Lag():
-            return LagCarrier(estate, fault)
-        case Pause():
-            return PauseCarrier(estate, fault)
-        case Lose():
-            return LoseRegionCarrier(estate, fault)
-    raise Refused(f"nothing carries out {fault}.")
+    """The carrier of a fault on this estate; raises ``Refused`` for what cannot be carried out there."""
+    if isinstance(fault, Blackhole):
+        return BlackholeCarrier(estate, fault, run)
+    carrier = _CARRIERS.get((type(fault), type(fault.target)))
+    if carrier is None:
+        raise HarnessFault(f"nothing carries out {title(fault)}.")
+    return carrier(estate, fault)

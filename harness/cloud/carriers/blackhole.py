@@ -1,55 +1,106 @@
-"""A load balancer goes dark: its public subnets get a network ACL that drops its listeners' packets.
+"""Something goes dark: its subnets get a network ACL that drops packets, new connections' and established ones'.
 
-Network ACLs are stateless, so established connections die as well. The clone keeps every rule of the original and
-allows the VPC itself, so that health checks inside, NAT and endpoints go on. No propagation time is published for
-ACLs (https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html), hence the proof.
+A load balancer: its listeners' ports, from outside the VPC, so that health checks inside, NAT and endpoints go on. A
+region: everything that crosses the VPC's border. A zone: everything. A database or a cache: its port, for everybody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any
+from typing import Protocol
 
 from harness.clock import Duration, Instant, seconds
+from harness.cloud import discovery
+from harness.cloud.carriers.acl import Darkening, Denial
 from harness.cloud.carriers.carrier import Arm, Carrier, Proof
 from harness.cloud.estate import Estate
 from harness.errors import CloudFault, Refused
-from harness.faults import Blackhole, Fidelity
+from harness.faults import Blackhole, on_aws
 from harness.probes.darkness import Darkness
-from harness.topology import LoadBalancer
-from harness.undo import Act
+from harness.topology import Cache, Database, LoadBalancer, Region, Zone
 
-RUN_TAG = "gameday:run"
+_ASK_REAL_SECONDS = 1.0
+
+
+class Look(Protocol):
+    """What proves darkness: when something was seen dark, or lit, by tries that began after an instant."""
+
+    def dark_since(self, since: Instant) -> Instant | None:
+        """When the last of all tries had failed; ``None`` while one still succeeds."""
+
+    def lit_since(self, since: Instant) -> Instant | None:
+        """The same for success."""
+
+    def sight(self) -> str:
+        """What was seen last, in words."""
+
+
+class Endpoint:
+    """A private endpoint as the region's hand sees it: a new connection for each question."""
+
+    def __init__(self, estate: Estate, target: Database | Cache) -> None:
+        self._estate = estate
+        self._region = target.region.name
+        self._cache = estate.platform.caches.get(self._region) if isinstance(target, Cache) else None
+        seen = discovery.instances(estate.cloud, self._region) if isinstance(target, Database) else []
+        self._hosts = [item.endpoint for item in seen]
+        if not self._hosts and self._cache is None:
+            raise Refused(f"{self._region} has no {target}.")
+        self._seen = "not asked yet"
+
+    def dark_since(self, since: Instant) -> Instant | None:
+        """Asked anew each time."""
+        return None if self._answers() else self._estate.clock.now()
+
+    def lit_since(self, since: Instant) -> Instant | None:
+        """Asked anew each time."""
+        return self._estate.clock.now() if self._answers() else None
+
+    def sight(self) -> str:
+        """The last answer."""
+        return self._seen
+
+    def _answers(self) -> bool:
+        hand, limit = self._estate.hand(self._region), _ASK_REAL_SECONDS
+        try:
+            if self._cache is not None:
+                hand.redis(self._cache.endpoint, self._cache.port, "PING", limit_seconds=limit)
+            for host in self._hosts:
+                hand.sql(host, "select 1", limit_seconds=limit)
+        except CloudFault as error:
+            self._seen = error.message
+            return False
+        self._seen = "answered"
+        return True
 
 
 class BlackholeCarrier(Carrier):
-    """Carries out ``Blackhole(LoadBalancer(region))``."""
+    """Carries out ``Blackhole``."""
 
-    fidelity = Fidelity.FAITHFUL
-    left_out = ""
-    patience: Duration = seconds(60)
+    patience: Duration = seconds(90)
 
     def __init__(self, estate: Estate, fault: Blackhole, run: str) -> None:
-        if not isinstance(fault.target, LoadBalancer):
-            raise Refused(f"{fault.target} cannot be darkened yet.", "Aim at a load balancer.")
         self._estate = estate
-        self._run = run
-        self._region = fault.target.region.name
-        self.regions = (self._region,)
-        self._balancer = estate.platform.load_balancers[self._region]
+        self._target = fault.target
+        self._region = fault.target.name if isinstance(fault.target, Region) else fault.target.region.name
+        self.fidelity, self.left_out = on_aws(Blackhole, type(fault.target))
+        self.regions = (self._region,) if isinstance(fault.target, LoadBalancer | Region) else ()
+        subnets, denial = self._plan()
+        if not subnets:
+            raise Refused(f"no subnet holds {fault.target}.")
+        self._darkening = Darkening(estate, self._region, subnets, denial, run)
         self._probes = ExitStack()
-        self._darkness: Darkness | None = None
-        self._originals: dict[str, str] = {}
-        self._clones: dict[str, str] = {}
+        self._look: Look | None = None
 
     def __enter__(self) -> BlackholeCarrier:
-        place = self._estate.target.locations[0]
-        addresses = self._estate.addresses(self._region)
-        port = self._estate.target.api.port
-        self._darkness = self._probes.enter_context(
-            Darkness(self._estate.clock, self._estate.enter(place), addresses, port, "/api/v1/health")
+        if isinstance(self._target, Database | Cache):
+            self._look = Endpoint(self._estate, self._target)
+            self._look.lit_since(self._estate.clock.now())  # the hand is started now: the fault's instant is sharp
+            return self
+        place, port = self._estate.target.locations[0], self._estate.target.api.port
+        self._look = self._probes.enter_context(
+            Darkness(self._estate.clock, self._estate.enter(place), self._addresses(), port, "/api/v1/health")
         )
         return self
 
@@ -59,106 +110,66 @@ class BlackholeCarrier(Carrier):
         self._probes.close()
 
     def prepare(self, arm: Arm) -> None:
-        """Clone each ACL in use and deny the listeners to the outside in the clone; no subnet uses it yet."""
-        for subnet in self._balancer.subnets:
-            self._originals[subnet] = association(self._estate, self._region, subnet)[1]
-        for original in sorted(set(self._originals.values())):
-            arm(Act("ec2", self._region, "DeleteNetworkAcl", {"Run": self._run, "CloneOf": original}))
-            self._clones[original] = self._clone(original)
+        """Clone the ACLs; nothing is dropped yet."""
+        self._darkening.prepare(arm)
 
     def change(self, arm: Arm) -> None:
-        """Move the public subnets to the clone."""
-        for subnet, original in self._originals.items():
-            clone = self._clones[original]
-            before, ours = {"SubnetId": subnet, "NetworkAclId": original}, {"NetworkAclId": clone}
-            arm(Act("ec2", self._region, "ReplaceNetworkAclAssociation", before, ours))
-            replace_association(self._estate, self._region, subnet, clone)
+        """Move the subnets to the clones."""
+        self._darkening.change(arm)
 
     def bites(self, since: Instant) -> Proof | None:
-        """Every try from the first location, new and established, hangs or fails."""
-        assert self._darkness is not None
-        at = self._darkness.dark_since(since)
-        return Proof(at, self._darkness.sight()) if at else None
+        """Every try, new and established, hangs or fails."""
+        assert self._look is not None
+        at = self._look.dark_since(since)
+        return Proof(at, self._look.sight()) if at else None
 
     def healed(self, since: Instant) -> Proof | None:
         """Every try succeeds again."""
-        assert self._darkness is not None
-        at = self._darkness.lit_since(since)
-        return Proof(at, self._darkness.sight()) if at else None
+        assert self._look is not None
+        at = self._look.lit_since(since)
+        return Proof(at, self._look.sight()) if at else None
 
     def sight(self) -> str:
         """The last result of each try."""
-        return self._darkness.sight() if self._darkness else "not probed yet"
+        return self._look.sight() if self._look else "not probed yet"
 
-    def _clone(self, original: str) -> str:
-        call = self._estate.cloud.call
-        found = call("ec2", self._region, "describe_network_acls", NetworkAclIds=[original])["NetworkAcls"][0]
-        vpc = call("ec2", self._region, "describe_vpcs", VpcIds=[found["VpcId"]])["Vpcs"][0]
-        ours = [{"Key": RUN_TAG, "Value": self._run}, {"Key": "gameday:clone-of", "Value": original}]
-        tags = [tag for tag in found["Tags"] if not tag["Key"].startswith("aws:")] + ours
-        made = call(
-            "ec2",
-            self._region,
-            "create_network_acl",
-            VpcId=found["VpcId"],
-            TagSpecifications=[{"ResourceType": "network-acl", "Tags": tags}],
-        )
-        clone = str(made["NetworkAcl"]["NetworkAclId"])
-        for entry in [*self._denials(found["Entries"], vpc["CidrBlock"]), *found["Entries"]]:
-            if entry["RuleNumber"] < 32767:
-                kept = {key: value for key, value in entry.items() if key in _ENTRY_FIELDS}
-                call("ec2", self._region, "create_network_acl_entry", NetworkAclId=clone, **kept)
-        return clone
+    def _plan(self) -> tuple[list[str], Denial]:
+        match self._target:
+            case LoadBalancer():
+                balancer = self._estate.platform.load_balancers[self._region]
+                return list(balancer.subnets), Denial(self._listener_ports(balancer.arn))
+            case Region():
+                return self._subnets(), Denial()
+            case Zone():
+                return self._subnets(self._target.name), Denial(inside=True)
+            case Database():
+                return self._database_subnets(), Denial((5432,), inside=True)
+            case Cache():
+                port = self._estate.platform.caches[self._region].port
+                return self._cache_subnets(), Denial((port,), inside=True)
 
-    def _denials(self, entries: list[Mapping[str, Any]], vpc: str) -> list[Mapping[str, Any]]:
-        ports = [
-            listener["Port"]
-            for listener in self._estate.cloud.call(
-                "elbv2", self._region, "describe_listeners", LoadBalancerArn=self._balancer.arn
-            )["Listeners"]
-        ]
-        lowest = min(entry["RuleNumber"] for entry in entries)
-        if lowest <= 3 * len(ports):
-            raise Refused(
-                f"the network ACL has rule {lowest}: there is no room for {3 * len(ports)} rules below it.",
-                "Renumber its rules.",
-            )
-        rules: list[Mapping[str, Any]] = []
-        for index, port in enumerate(ports):
-            common = {"Egress": False, "Protocol": "6", "PortRange": {"From": port, "To": port}}
-            rules += [
-                {**common, "RuleNumber": 3 * index + 1, "RuleAction": "allow", "CidrBlock": vpc},
-                {**common, "RuleNumber": 3 * index + 2, "RuleAction": "deny", "CidrBlock": "0.0.0.0/0"},
-                {**common, "RuleNumber": 3 * index + 3, "RuleAction": "deny", "Ipv6CidrBlock": "::/0"},
-            ]
-        return rules
+    def _listener_ports(self, arn: str) -> tuple[int, ...]:
+        found = self._estate.cloud.call("elbv2", self._region, "describe_listeners", LoadBalancerArn=arn)
+        return tuple(listener["Port"] for listener in found["Listeners"])
 
+    def _subnets(self, zone: str = "") -> list[str]:
+        found = self._estate.cloud.call("ec2", self._region, "describe_subnets")["Subnets"]
+        return [item["SubnetId"] for item in found if not zone or item["AvailabilityZone"] == zone]
 
-_ENTRY_FIELDS = {
-    "CidrBlock",
-    "Egress",
-    "IcmpTypeCode",
-    "Ipv6CidrBlock",
-    "PortRange",
-    "Protocol",
-    "RuleAction",
-    "RuleNumber",
-}
+    def _database_subnets(self) -> list[str]:
+        found = self._estate.cloud.call("rds", self._region, "describe_db_instances")["DBInstances"]
+        groups = [item["DBSubnetGroup"] for item in found if "DBSubnetGroup" in item]
+        return sorted({subnet["SubnetIdentifier"] for group in groups for subnet in group["Subnets"]})
 
+    def _cache_subnets(self) -> list[str]:
+        found = self._estate.cloud.call("elasticache", self._region, "describe_cache_subnet_groups")
+        groups = found["CacheSubnetGroups"]
+        return sorted({subnet["SubnetIdentifier"] for group in groups for subnet in group["Subnets"]})
 
-def association(estate: Estate, region: str, subnet: str) -> tuple[str, str]:
-    """The association id and the network ACL of a subnet now; the id changes with every replacement."""
-    found = estate.cloud.call(
-        "ec2", region, "describe_network_acls", Filters=[{"Name": "association.subnet-id", "Values": [subnet]}]
-    )
-    for acl in found["NetworkAcls"]:
-        for item in acl["Associations"]:
-            if item["SubnetId"] == subnet:
-                return item["NetworkAclAssociationId"], acl["NetworkAclId"]
-    raise CloudFault("ec2.describe_network_acls", "NotFound", f"{subnet} has no network ACL")
-
-
-def replace_association(estate: Estate, region: str, subnet: str, acl: str) -> None:
-    """Give a subnet another network ACL."""
-    identifier, _ = association(estate, region, subnet)
-    estate.cloud.call("ec2", region, "replace_network_acl_association", AssociationId=identifier, NetworkAclId=acl)
+    def _addresses(self) -> tuple[str, ...]:
+        known = self._estate.addresses(self._region)
+        if not isinstance(self._target, Zone):
+            return known
+        found = self._estate.cloud.call("ec2", self._region, "describe_subnets")["Subnets"]
+        return discovery.within(known, [item["CidrBlock"] for item in found
+                                        if item["AvailabilityZone"] == self._target.name])  # fmt: skip

@@ -10,7 +10,8 @@ from harness.cloud.carriers.carrier import Arm, Carrier, Proof
 from harness.cloud.estate import Estate
 from harness.cloud.observation import database_events
 from harness.errors import Refused
-from harness.faults import Fidelity
+from harness.faults import Fidelity, Stop
+from harness.topology import Writer
 from harness.undo import Act
 
 
@@ -26,7 +27,8 @@ class StopWriterCarrier(Carrier):
     regions: tuple[str, ...] = ()
     patience: Duration = minutes(15)
 
-    def __init__(self, estate: Estate) -> None:
+    def __init__(self, estate: Estate, fault: Stop) -> None:
+        assert isinstance(fault.target, Writer)
         self._estate = estate
         writer = discovery.writer(estate.cloud, estate.platform)
         if writer is None:

@@ -61,7 +61,7 @@ def test_strips_say_who_served_and_what_rang(runs):
     assert [span.text for span in series.writers(record, shown)] == ["us-east-1", "eu-west-1"]
     ringing = series.alarms(record, shown)["no-writer"]
     assert [(span.text, round(span.began)) for span in ringing] == [("INSUFFICIENT_DATA", -60), ("ALARM", 40)]
-    assert list(series.unhealthy(record, shown)) == ["hc-us-east-1"]
+    assert list(series.unhealthy(record, shown)) == ["check of us-east-1"]
 
 
 def test_phases_are_named_once(runs):

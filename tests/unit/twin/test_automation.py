@@ -24,6 +24,7 @@ class Cloud:
         self.writer = US
         self.status = "available"
         self.ringing: set[str] = set()
+        self.silent: set[str] = set()
         self.up = {US, EU, AP}
         self.failovers: list[Mapping[str, Any]] = []
 
@@ -31,8 +32,8 @@ class Cloud:
         if region not in self.up:
             raise AwsError("EndpointUnreachable", region, 503)
         if operation == "DescribeAlarms":
-            state = "ALARM" if region in self.ringing else "OK"
-            return {"MetricAlarms": [{"AlarmName": "writer-unreachable", "StateValue": state}]}
+            state, acts = "ALARM" if region in self.ringing else "OK", region not in self.silent
+            return {"MetricAlarms": [{"AlarmName": "writer-unreachable", "StateValue": state, "ActionsEnabled": acts}]}
         if operation == "DescribeGlobalClusters":
             members = [
                 {
@@ -75,11 +76,11 @@ def test_it_fails_over_once_to_the_first_secondary_that_rings(cloud: Cloud, swit
 
 
 def test_it_is_armed_again_when_no_alarm_rings(cloud: Cloud, switch: RegionSwitch) -> None:
-    cloud.ringing = {EU}
+    cloud.ringing = {EU, US}
     switch.look()
     cloud.writer, cloud.ringing = EU, set()
     switch.look()
-    cloud.ringing = {US}
+    cloud.ringing = {US, EU}
     switch.look()
     assert [failover["region"] for failover in cloud.failovers] == [EU, US]
 
@@ -90,6 +91,22 @@ def test_the_alarm_of_the_writers_own_region_moves_nothing(cloud: Cloud, switch:
     assert not cloud.failovers
 
 
+def test_a_link_that_is_cut_moves_nothing_while_the_writers_region_is_well(cloud: Cloud, switch: RegionSwitch) -> None:
+    cloud.ringing = {EU}
+    switch.look()
+    assert not cloud.failovers
+    cloud.ringing = {EU, US}
+    switch.look()
+    assert len(cloud.failovers) == 1
+
+
+def test_an_alarm_whose_actions_are_off_tells_it_nothing(cloud: Cloud, switch: RegionSwitch) -> None:
+    cloud.up.remove(US)
+    cloud.ringing, cloud.silent = {EU, AP}, {EU}
+    switch.look()
+    assert [failover["region"] for failover in cloud.failovers] == [AP]
+
+
 def test_a_refused_failover_is_told_and_tried_again(cloud: Cloud, switch: RegionSwitch) -> None:
     def refusing(service: str, operation: str, region: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         if operation == "FailoverGlobalCluster" and not cloud.failovers:
@@ -97,7 +114,7 @@ def test_a_refused_failover_is_told_and_tried_again(cloud: Cloud, switch: Region
             raise AwsError("InvalidGlobalClusterStateFault", "busy")
         return cloud.call(service, operation, region, parameters)
 
-    cloud.ringing = {AP}
+    cloud.ringing = {AP, US}
     switch = RegionSwitch(Clock.start(10), DESIGN, refusing, lambda region: True)
     switch.look()
     switch.look()

@@ -7,8 +7,10 @@ healthy record in the order that the routing policy gives; when none is healthy 
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal
 
 from harness.twin.api.route53.geography import Geography, Neighbourhood
@@ -68,13 +70,14 @@ class Surroundings:
     """What an answer depends on besides the records. Each callable must be quick and must not raise.
 
     ``healthy``: by health check id; ``target_health``: by a load balancer's DNS name; ``addresses``: a provider's name
-    to its addresses now.
+    to its addresses now; ``draw`` a number from 0 to 1, for weighted records.
     """
 
     healthy: Callable[[str], bool]
     target_health: Callable[[str], bool]
     addresses: Callable[[str], tuple[str, ...]]
     geography: Geography
+    draw: Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,8 @@ class AnswerLogic:
 
     def choose(self, group: Sequence[RecordSet], here: Neighbourhood) -> tuple[RecordSet | None, tuple[str, ...]]:
         """The record that answers and the set identifiers tried; none when no geolocation matches."""
+        if group[0].routing == "weighted":
+            return self._weighted(group, here)
         candidates = _candidates(group, here)
         if not candidates:
             return None, ()
@@ -106,6 +111,18 @@ class AnswerLogic:
             if self.is_healthy(record, here):
                 return record, tuple(tried)
         return candidates[0], (*tried, candidates[0].set_identifier or "")
+
+    def _weighted(self, group: Sequence[RecordSet], here: Neighbourhood) -> tuple[RecordSet, tuple[str, ...]]:
+        """One record by weight; those of weight 0 only when no other is healthy.
+
+        https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/routing-policy-weighted.html
+        """
+        healthy = [record for record in group if self.is_healthy(record, here)]
+        sick = [record.set_identifier or "" for record in group if record not in healthy]
+        pool = [record for record in healthy or group if record.weight] or list(healthy or group)
+        weights = list(accumulate(record.weight or 1 for record in pool))
+        chosen = pool[bisect(weights, self.world.draw() * weights[-1])]
+        return chosen, (*sick, chosen.set_identifier or "")
 
     def is_healthy(self, record: RecordSet, here: Neighbourhood) -> bool:
         """Whether a record counts as healthy: its check, and for an evaluating alias its target too."""

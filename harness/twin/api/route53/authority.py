@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from harness.twin.api.route53.answers import Answer, Chain, Link, chase
+from harness.twin.api.route53.records import load_balancer_name
 from harness.twin.names import Names
 
 PROVIDER_NEGATIVE_TTL = 5
@@ -34,7 +35,7 @@ class Authority:
         zone = self._answerer.zone_name
         if name == zone or name.endswith(f".{zone}"):
             return self._answerer.answer(name, kind, client)
-        pointer = self._names.lookup(name)
+        pointer = self._names.lookup(load_balancer_name(name))
         if pointer is None:
             return Answer("NXDOMAIN", negative_ttl=PROVIDER_NEGATIVE_TTL)
         if pointer.cname is not None:

@@ -1,4 +1,4 @@
-"""Route 53's health checkers: a few at every client location, uncoordinated, each probing every endpoint.
+"""Route 53's health checkers: two for each of AWS's regions, uncoordinated, each probing every endpoint.
 
 One thread drives all probes. A probe's socket is opened inside its location's network namespace, so that its packets
 take the way that a client's take. ``RequestInterval`` counts from the end of the previous probe, as AWS says.
@@ -27,11 +27,17 @@ from harness.twin.designs.model import Design
 
 _LOG = logging.getLogger("twin.route53")
 _REGIONS = {
-    "america": ("us-west-1", "us-west-2"),
-    "europe": ("eu-west-1", "eu-west-1"),
-    "asia": ("ap-southeast-1", "ap-northeast-1"),
+    "america": ("us-east-1", "us-west-1", "us-west-2", "sa-east-1"),
+    "europe": ("eu-west-1",),
+    "asia": ("ap-southeast-1", "ap-southeast-2", "ap-northeast-1"),
 }
-"""The checker regions, out of AWS's eight, that stand at each client location."""
+"""Which of AWS's eight checker regions stand at each client location.
+
+https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.html#Route53-Type-HealthCheckConfig-Regions
+"""
+
+_EACH = 2
+"""Checkers in a region. AWS publishes no number; its GetHealthCheckStatus shows about sixteen."""
 
 Resolve = Callable[[str, str], tuple[str, ...]]
 """The addresses of a name for a client of a subnet (its first address)."""
@@ -54,11 +60,12 @@ class Checker:
 
 
 def checkers_of(design: Design) -> tuple[Checker, ...]:
-    """Two checkers for each client location."""
+    """Two checkers for each of AWS's checker regions, where the design's client locations are."""
     return tuple(
         Checker(location.name, region, f"10.{location.octet}.0.10")
         for location in design.locations
-        for region in _REGIONS.get(location.name, ("us-east-1", "us-east-1"))
+        for region in _REGIONS.get(location.name, ("us-east-1",))
+        for _ in range(_EACH)
     )
 
 
@@ -133,8 +140,13 @@ class Checkers:
                 self._watched[check] = (generation, endpoint)
                 now = self._clock.now()
                 shift = zlib.crc32(check.encode()) % 1000 / 1000
-                for index in range(len(self.checkers)):
-                    wait = endpoint.interval * ((index + shift) / len(self.checkers))
+                chosen = [
+                    index
+                    for index, checker in enumerate(self.checkers)
+                    if not endpoint.regions or checker.region in endpoint.regions
+                ]
+                for place, index in enumerate(chosen):
+                    wait = endpoint.interval * ((place + shift) / len(chosen))
                     turn = _Turn(check, index, generation)
                     heapq.heappush(self._due, (now + wait, next(self._numbers), turn))
         self._ring()

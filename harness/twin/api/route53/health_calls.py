@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from harness.clock import Instant
 from harness.twin.api.paging import page
 from harness.twin.api.route53.checkers import Checker
 from harness.twin.api.route53.health_checks import HealthChecks
+from harness.twin.api.route53.observations import Observation, Outcome
 from harness.twin.calls import AwsError, Call, Handler
 
 _MAXIMUM_ITEMS = 100
@@ -30,6 +32,7 @@ class HealthCalls:
             "DeleteHealthCheck": self._delete,
             "ListHealthChecks": self._list,
             "GetHealthCheckStatus": self._status,
+            "GetHealthCheckLastFailureReason": self._last_failure,
         }
 
     def _create(self, call: Call) -> Mapping[str, Any]:
@@ -65,15 +68,20 @@ class HealthCalls:
 
     def _status(self, call: Call) -> Mapping[str, Any]:
         """What each checker saw last; a checker that has not probed yet is left out."""
-        seen = self._health.observations(call.parameters["HealthCheckId"])
-        return {
-            "HealthCheckObservations": [
-                {
-                    "Region": checker.region,
-                    "IPAddress": checker.address,
-                    "StatusReport": {"Status": observation.last.text, "CheckedTime": observation.checked_at.datetime},
-                }
-                for checker, observation in zip(self._checkers, seen, strict=False)
-                if observation.last is not None and observation.checked_at is not None
-            ]
-        }
+        return self._told(call, lambda observation: (observation.last, observation.checked_at))
+
+    def _last_failure(self, call: Call) -> Mapping[str, Any]:
+        """What each checker saw when it last failed; a checker that never failed is left out."""
+        return self._told(call, lambda observation: (observation.failure, observation.failed_at))
+
+    def _told(
+        self, call: Call, pick: Callable[[Observation], tuple[Outcome | None, Instant | None]]
+    ) -> Mapping[str, Any]:
+        told = []
+        for index, observation in self._health.observations(call.parameters["HealthCheckId"]).items():
+            outcome, at = pick(observation)
+            if outcome is not None and at is not None:
+                checker = self._checkers[index]
+                report = {"Status": outcome.text, "CheckedTime": at.datetime}
+                told.append({"Region": checker.region, "IPAddress": checker.address, "StatusReport": report})
+        return {"HealthCheckObservations": told}

@@ -73,17 +73,17 @@ class HealthChecks:
         scheduler: Scheduler,
         metrics: MetricSink,
         alarm_state: AlarmState,
-        checkers: int,
+        checker_regions: Sequence[str],
     ) -> None:
         self._clock = clock
         self._scheduler = scheduler
         self._metrics = metrics
         self._alarm_state = alarm_state
-        self._checkers = checkers
+        self._checker_regions = tuple(checker_regions)
         self._lock = threading.RLock()
         self._checks: dict[str, HealthCheck] = {}
         self._retired: set[str] = set()
-        self._seen: dict[str, list[Observation]] = {}
+        self._seen: dict[str, dict[int, Observation]] = {}
         self._status: dict[str, bool] = {}
         self._alarms: dict[str, bool] = {}
         self._listeners: list[Callable[[Transition], object]] = []
@@ -138,6 +138,8 @@ class HealthChecks:
             config = check_configs.updated(check.config, changes, self._kind)
             new = replace(check, config=config, version=check.version + 1)
             self._checks[identifier] = new
+            if identifier in self._seen:
+                self._seen[identifier] = self._opinions(config, self._seen[identifier])
             if check_configs.endpoint(check.config) != check_configs.endpoint(config):
                 self.watch(identifier, check_configs.endpoint(config))
             self._refresh(identifier)
@@ -152,11 +154,15 @@ class HealthChecks:
                 table.pop(identifier, None)
             self.watch(identifier, None)
 
-    def observations(self, identifier: str) -> Sequence[Observation]:
-        """What each checker saw, by its index; empty for a check without an endpoint."""
+    def observations(self, identifier: str) -> Mapping[int, Observation]:
+        """What each checker saw, by its index; empty for a check without an endpoint.
+
+        Raises ``InvalidInput`` for a calculated check, whose status AWS shows in its console and metrics only.
+        """
         with self._lock:
-            self.get(identifier)
-            return tuple(self._seen.get(identifier, ()))
+            if self.get(identifier).config["Type"] == "CALCULATED":
+                raise AwsError("InvalidInput", f"The health check {identifier} is calculated: no checker observes it.")
+            return dict(self._seen.get(identifier, {}))
 
     # -- health --------------------------------------------------------------------------------------------------
 
@@ -168,10 +174,10 @@ class HealthChecks:
         """Take in one probe's outcome; a probe of a check that is gone is ignored."""
         with self._lock:
             check = self._checks.get(identifier)
-            if check is None or identifier not in self._seen:
+            seen = self._seen.get(identifier, {})
+            if check is None or checker not in seen:
                 return
             threshold = check.config.get("FailureThreshold", 1)
-            seen = self._seen[identifier]
             seen[checker] = seen[checker].after(outcome, threshold, self._clock.now())
             self._refresh(identifier)
 
@@ -188,20 +194,34 @@ class HealthChecks:
                     self._refresh(check.identifier)
 
     def publish(self) -> None:
-        """Publish AWS/Route53 HealthCheckStatus and HealthCheckPercentageHealthy of every check."""
+        """Publish AWS/Route53 metrics of every check: its status, and how many of its checkers or children are well."""
         for check in self.all():
             dimensions = {"HealthCheckId": check.identifier}
             values = [("HealthCheckStatus", float(self.healthy(check.identifier)), "None")]
             if check.config["Type"] in check_configs.ENDPOINT_TYPES and not check.config["Disabled"]:
                 values.append(("HealthCheckPercentageHealthy", self._percentage(check.identifier), "Percent"))
+            if check.config["Type"] == "CALCULATED":
+                values.append(("ChildHealthCheckHealthyCount", float(self._healthy_children(check.config)), "None"))
             for metric, value, unit in values:
                 self._metrics.publish(METRICS_REGION, "AWS/Route53", metric, dimensions, value, unit=unit)
 
     def _begin(self, check: HealthCheck) -> None:
         if check.config["Type"] in check_configs.ENDPOINT_TYPES:
-            self._seen[check.identifier] = [Observation() for _ in range(self._checkers)]
+            self._seen[check.identifier] = self._opinions(check.config, {})
         self._status[check.identifier] = self._verdict(check)
         self.watch(check.identifier, check_configs.endpoint(check.config))
+
+    def _opinions(self, config: Config, known: Mapping[int, Observation]) -> dict[int, Observation]:
+        """An opinion for each checker of the regions that were chosen (all, when none were)."""
+        chosen = config.get("Regions")
+        return {
+            index: known.get(index, Observation())
+            for index, region in enumerate(self._checker_regions)
+            if not chosen or region in chosen
+        }
+
+    def _healthy_children(self, config: Config) -> int:
+        return sum(self.healthy(child) for child in config["ChildHealthChecks"])
 
     def _kind(self, identifier: str) -> str | None:
         check = self._checks.get(identifier)
@@ -227,12 +247,11 @@ class HealthChecks:
         if config["Disabled"]:
             verdict = True
         elif config["Type"] == "CALCULATED":
-            good = sum(self.healthy(child) for child in config["ChildHealthChecks"])
-            verdict = good >= config["HealthThreshold"]
+            verdict = self._healthy_children(config) >= config["HealthThreshold"]
         elif config["Type"] == "CLOUDWATCH_METRIC":
             verdict = self._alarms.get(identifier, True)
         else:
-            verdict = observations.is_healthy(self._seen[identifier])
+            verdict = observations.is_healthy(self._seen[identifier].values())
         return verdict is not bool(config["Inverted"])
 
     def _alarm_verdict(self, check: HealthCheck, state: str | None) -> bool:
@@ -245,4 +264,4 @@ class HealthChecks:
 
     def _percentage(self, identifier: str) -> float:
         with self._lock:
-            return observations.percentage_healthy(self._seen.get(identifier, ()))
+            return observations.percentage_healthy(self._seen.get(identifier, {}).values())

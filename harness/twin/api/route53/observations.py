@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover-determini
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from harness.clock import Instant
@@ -24,28 +24,33 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One checker's opinion. It begins healthy, as AWS counts a new check until there is enough data."""
+    """One checker's opinion. It begins healthy, as AWS counts a new check until there is enough data.
+
+    ``failure`` and ``failed_at`` are kept when later probes succeed: what GetHealthCheckLastFailureReason tells.
+    """
 
     healthy: bool = True
     against: int = 0
     last: Outcome | None = None
     checked_at: Instant | None = None
+    failure: Outcome | None = None
+    failed_at: Instant | None = None
 
     def after(self, outcome: Outcome, threshold: int, at: Instant) -> Observation:
         """The opinion after one more probe; it turns when ``threshold`` probes in a row contradict it."""
         against = 0 if outcome.success == self.healthy else self.against + 1
-        if against >= threshold:
-            return Observation(not self.healthy, 0, outcome, at)
-        return Observation(self.healthy, against, outcome, at)
+        failure, failed_at = (self.failure, self.failed_at) if outcome.success else (outcome, at)
+        turned = against >= threshold
+        return Observation(self.healthy is not turned, 0 if turned else against, outcome, at, failure, failed_at)
 
 
-def percentage_healthy(observations: Sequence[Observation]) -> float:
+def percentage_healthy(observations: Collection[Observation]) -> float:
     """The percentage of checkers whose opinion is healthy; 100 when there are none."""
     if not observations:
         return 100.0
     return 100.0 * sum(observation.healthy for observation in observations) / len(observations)
 
 
-def is_healthy(observations: Sequence[Observation]) -> bool:
+def is_healthy(observations: Collection[Observation]) -> bool:
     """Whether more than 18 % of the checkers report the endpoint healthy."""
     return percentage_healthy(observations) > 100 * HEALTHY_SHARE

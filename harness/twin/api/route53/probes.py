@@ -71,9 +71,8 @@ class Probe:
             return _failed(error)
         if self._endpoint.path is None:
             return Outcome(True, "Success: TCP connection established.")
-        host = self._endpoint.host or self._address
         self.socket.send(
-            f"GET {self._endpoint.path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+            f"GET {self._endpoint.path} HTTP/1.1\r\nHost: {self._endpoint.host_header}\r\nConnection: close\r\n"
             f"User-Agent: Amazon-Route53-Health-Check-Service (ref {self._check})\r\nAccept: */*\r\n\r\n".encode()
         )
         self.events, self._step, self._late = selectors.EVENT_READ, self._status, RESPONSE_TIMED_OUT

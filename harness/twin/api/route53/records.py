@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Key = tuple[str, str, str | None]
-Routing = Literal["simple", "failover", "latency", "geolocation"]
+Routing = Literal["simple", "failover", "latency", "geolocation", "weighted"]
 
 ALIAS_TTL = 60
 """The fixed TTL of an alias to a load balancer, in seconds.
@@ -62,6 +62,7 @@ class RecordSet:
     failover: Literal["PRIMARY", "SECONDARY"] | None = None
     geo: GeoLocation | None = None
     health_check: str | None = None
+    weight: int | None = None
 
     @property
     def key(self) -> Key:
@@ -75,6 +76,8 @@ class RecordSet:
             return "failover"
         if self.region:
             return "latency"
+        if self.weight is not None:
+            return "weighted"
         return "geolocation" if self.geo else "simple"
 
     def shape(self) -> dict[str, Any]:
@@ -82,6 +85,7 @@ class RecordSet:
         shape: dict[str, Any] = {"Name": dotted(self.name), "Type": self.kind}
         optional = {
             "SetIdentifier": self.set_identifier,
+            "Weight": self.weight,
             "Region": self.region,
             "GeoLocation": _geo_shape(self.geo),
             "Failover": self.failover,
@@ -107,6 +111,7 @@ def record_set(shape: Mapping[str, Any]) -> RecordSet:
         shape.get("Failover"),
         GeoLocation(geo.get("ContinentCode"), geo.get("CountryCode"), geo.get("SubdivisionCode")) if geo else None,
         shape.get("HealthCheckId"),
+        shape.get("Weight"),
     )
 
 
@@ -123,6 +128,11 @@ def dotted(name: str) -> str:
 def bare(identifier: str) -> str:
     """An id without the ``/hostedzone/``, ``/change/`` or ``/healthcheck/`` that AWS's answers put before it."""
     return identifier.rsplit("/", 1)[-1]
+
+
+def load_balancer_name(name: str) -> str:
+    """A provider's name without the ``dualstack.`` that the console puts before a load balancer's."""
+    return name.removeprefix("dualstack.") if name.endswith(".elb.amazonaws.com") else name
 
 
 def order(record: RecordSet) -> tuple[list[str], str, str]:

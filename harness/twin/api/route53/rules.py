@@ -14,7 +14,9 @@ from harness.twin.calls import AwsError
 
 MAXIMUM_TTL = 2_147_483_647
 _ROUTING = ("Weight", "Region", "Failover", "GeoLocation", "MultiValueAnswer", "CidrRoutingConfig")
-_UNBUILT = ("Weight", "MultiValueAnswer", "CidrRoutingConfig", "GeoProximityLocation", "TrafficPolicyInstanceId")
+_UNBUILT = ("MultiValueAnswer", "CidrRoutingConfig", "GeoProximityLocation", "TrafficPolicyInstanceId")
+_CONTINENTS = ("AF", "AN", "AS", "EU", "NA", "OC", "SA")
+_SUBDIVIDED = ("US", "UA")
 _EXCLUSIVE: Mapping[str, Callable[[RecordSet], object]] = {
     "failover": lambda record: record.failover,
     "latency": lambda record: record.region,
@@ -48,8 +50,24 @@ def check_shape(action: str, shape: Mapping[str, Any]) -> None:
         found = "more than one" if alias else "none"
         choice = "[AliasTarget, all of [TTL, and ResourceRecords], or TrafficPolicyInstanceId]"
         raise _invalid(f"Expected exactly one of {choice}, but found {found} {where}")
+    _check_location(shape.get("GeoLocation"), where)
     if not 0 <= shape.get("TTL", 0) <= MAXIMUM_TTL:
         raise _invalid(f"TTL must be between 0 and {MAXIMUM_TTL} {where}")
+
+
+def _check_location(geo: Mapping[str, str] | None, where: str) -> None:
+    """https://docs.aws.amazon.com/Route53/latest/APIReference/API_GeoLocation.html."""
+    if geo is None:
+        return
+    continent, country, subdivision = (geo.get(f"{kind}Code") for kind in ("Continent", "Country", "Subdivision"))
+    if (continent is None) == (country is None):
+        raise _invalid(f"Expected exactly one of [ContinentCode, CountryCode] {where}")
+    if continent is not None and continent not in _CONTINENTS:
+        raise _invalid(f"{continent} is not a continent code {where}")
+    if country is not None and country != "*" and not (len(country) == 2 and country.isalpha() and country.isupper()):
+        raise _invalid(f"{country} is not a country code {where}")
+    if subdivision is not None and country not in _SUBDIVIDED:
+        raise _invalid(f"SubdivisionCode requires a CountryCode of {' or '.join(_SUBDIVIDED)} {where}")
 
 
 def problems(
@@ -130,6 +148,9 @@ def _group_problems(group: Sequence[RecordSet]) -> list[str]:
 def _value_problems(record: RecordSet) -> list[str]:
     if record.kind == "CNAME" and len(record.values) > 1:
         return [f"Invalid Resource Record: CNAME {dotted(record.name)} must have exactly one value"]
+    twice = sorted({value for value in record.values if record.values.count(value) > 1})
+    if twice:
+        return [f"Duplicate Resource Record: '{value}'" for value in twice]
     if record.kind not in _ADDRESSES:
         return []
     parse, text = _ADDRESSES[record.kind]
@@ -160,7 +181,7 @@ def _alias_problems(
         known = any((other.name, other.kind) == (alias.dns_name, record.kind) for other in records.values())
         return [] if known else [f"{title}that target was not found"]
     owner = provider_zone(alias.dns_name)
-    if owner is None:
+    if owner is None or record.kind not in _ADDRESSES:
         return [f"{title}that target was not found"]
     return [] if owner == alias.zone_id else [f"{title}the alias target name does not lie within the target zone"]
 

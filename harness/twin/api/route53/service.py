@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/gl
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from harness.clock import Clock, seconds
@@ -17,6 +18,7 @@ from harness.twin.api.route53.geography import Geography
 from harness.twin.api.route53.health_calls import HealthCalls
 from harness.twin.api.route53.health_checks import AlarmState, HealthChecks, Transition, health_check_id
 from harness.twin.api.route53.propagation import Propagation
+from harness.twin.api.route53.records import load_balancer_name
 from harness.twin.api.route53.tag_calls import TagCalls
 from harness.twin.api.route53.throttle import Throttle
 from harness.twin.api.route53.zone_calls import ZoneCalls
@@ -53,12 +55,14 @@ class Route53:
         self._scheduler = scheduler
         self._throttle = Throttle(clock)
         self._design = design
-        self.health = HealthChecks(clock, scheduler, metrics, alarm_state, len(checkers_of(design)))
+        checkers = checkers_of(design)
+        self.health = HealthChecks(clock, scheduler, metrics, alarm_state, [checker.region for checker in checkers])
         self._world = Surroundings(
             self.health.healthy,
             target_health,
             lambda name: _addresses(names, name),
             Geography.of(design),
+            random.Random(f"route53-weights-{design.seed}").random,
         )
         zone = planned_zone(design, health_check_id)
         self._logic = AnswerLogic(RecordIndex(zone.name, zone.identifier, zone.records.values()), self._world)
@@ -67,7 +71,6 @@ class Route53:
         self._zones = ZoneCalls(clock, zone, propagation, self.health, names, self.answer, resolver)
         self._tags = TagCalls(self._check_resource)
         authority = Authority(names, self)
-        checkers = checkers_of(design)
         self.checkers = Checkers(clock, network, checkers, authority.resolve, self.health.observe)
         self.health.watch = self.checkers.watch
         self._seed(zone)
@@ -139,5 +142,5 @@ class Route53:
 
 
 def _addresses(names: Names, name: str) -> tuple[str, ...]:
-    pointer = names.lookup(name)
+    pointer = names.lookup(load_balancer_name(name))
     return () if pointer is None else pointer.addresses

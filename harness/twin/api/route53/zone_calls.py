@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,11 +12,12 @@ from harness.twin import names
 from harness.twin.api.route53.answers import Answer
 from harness.twin.api.route53.health_checks import HealthChecks
 from harness.twin.api.route53.propagation import Propagation
-from harness.twin.api.route53.records import LOAD_BALANCER_ZONES, bare, dotted, order, plain
+from harness.twin.api.route53.records import LOAD_BALANCER_ZONES, bare, dotted, load_balancer_name, order, plain
 from harness.twin.api.route53.zones import NAME_SERVERS, Zone, changes_of
 from harness.twin.calls import AwsError, Call, Handler
 
 _MAXIMUM_ITEMS = 300
+_LONGEST_MASK = 128
 _CALLER_REFERENCE = "gameday-twin"
 
 
@@ -129,6 +131,9 @@ class ZoneCalls:
         name, kind = call.parameters["RecordName"], call.parameters["RecordType"]
         if plain(name) != self._zone.name and not plain(name).endswith(f".{self._zone.name}"):
             raise AwsError("InvalidInput", f"{name} is not in the hosted zone {dotted(self._zone.name)}")
+        for given in ("ResolverIP", "EDNS0ClientSubnetIP"):
+            _check_address(given, call.get(given))
+        _check_mask(call.get("EDNS0ClientSubnetMask"))
         client = call.get("EDNS0ClientSubnetIP") or call.get("ResolverIP") or self._resolver
         answer = self._answer(plain(name), kind, client)
         link = answer.link
@@ -152,10 +157,23 @@ class ZoneCalls:
         }
 
     def _provider_zone(self, name: str) -> str | None:
+        name = load_balancer_name(name)
         labels = name.split(".")
         if not name.endswith(".elb.amazonaws.com") or self._registry.lookup(name) is None:
             return None
         return LOAD_BALANCER_ZONES.get(labels[-4])
+
+
+def _check_address(name: str, text: str | None) -> None:
+    try:
+        ipaddress.ip_address(text or "0.0.0.0")
+    except ValueError:
+        raise AwsError("InvalidInput", f"{name} is not an IP address: {text!r}.") from None
+
+
+def _check_mask(text: str | None) -> None:
+    if text is not None and not (text.isdigit() and int(text) <= _LONGEST_MASK):
+        raise AwsError("InvalidInput", f"EDNS0ClientSubnetMask is not a number of bits: {text!r}.")
 
 
 def _size(text: str | None) -> int:

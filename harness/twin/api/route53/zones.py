@@ -142,7 +142,7 @@ def _same(one: RecordSet, other: RecordSet) -> bool:
     def values(record: RecordSet) -> list[str]:
         return sorted(value.rstrip(".").lower() if record.kind == "CNAME" else value for value in record.values)
 
-    fields = ("ttl", "alias", "region", "failover", "geo", "health_check")
+    fields = ("ttl", "alias", "region", "failover", "geo", "weight", "health_check")
     return values(one) == values(other) and all(getattr(one, name) == getattr(other, name) for name in fields)
 
 

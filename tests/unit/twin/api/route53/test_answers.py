@@ -21,6 +21,7 @@ ADDRESSES = {"us.elb": ("10.1.10.80",), "eu.elb": ("10.2.10.80",)}
 class World:
     sick: set[str] = field(default_factory=set)
     dark: set[str] = field(default_factory=set)
+    drawn: float = 0.0
 
     def logic(self, *records: RecordSet) -> AnswerLogic:
         surroundings = Surroundings(
@@ -28,6 +29,7 @@ class World:
             lambda target: target not in self.dark,
             lambda name: ADDRESSES.get(name, ()),
             Geography.of(design("active_active", "hardened")),
+            lambda: self.drawn,
         )
         return AnswerLogic(RecordIndex(names.ZONE_NAME, names.HOSTED_ZONE_ID, records), surroundings)
 
@@ -154,6 +156,36 @@ def test_geolocation_prefers_the_closest_fit_and_falls_back_to_larger_areas(worl
     world.sick = {"india"}
     assert chosen(logic.answer(API, "A", ASIA)) == "asia"
     assert world.logic(*records[1:]).answer(API, "A", EUROPE) == Answer("NOERROR")
+
+
+def weighted(identifier: str, weight: int) -> RecordSet:
+    return RecordSet(API, "A", 5, ("10.0.0.1",), set_identifier=identifier, weight=weight, health_check=identifier)
+
+
+def test_weights_are_shares(world: World) -> None:
+    logic = world.logic(weighted("a", 1), weighted("b", 3), weighted("c", 0))
+    drawn = []
+    for number in range(8):
+        world.drawn = number / 8
+        drawn.append(chosen(logic.answer(API, "A", ASIA)))
+    assert drawn == ["a"] * 2 + ["b"] * 6
+
+
+@pytest.mark.parametrize(
+    ("sick", "answer"),
+    [({"a"}, "b"), ({"a", "b"}, "c"), ({"a", "b", "c"}, "a"), ({"b", "c"}, "a")],
+)
+def test_a_weight_of_zero_answers_only_when_no_other_is_healthy(world: World, sick: set[str], answer: str) -> None:
+    world.sick = sick
+    assert chosen(world.logic(weighted("a", 1), weighted("b", 1), weighted("c", 0)).answer(API, "A", ASIA)) == answer
+
+
+def test_weights_that_are_all_zero_count_alike(world: World) -> None:
+    logic = world.logic(weighted("a", 0), weighted("b", 0))
+    drawn = []
+    for world.drawn in (0.1, 0.9):
+        drawn.append(chosen(logic.answer(API, "A", ASIA)))
+    assert drawn == ["a", "b"]
 
 
 def test_names_without_the_type_exist_and_unknown_names_do_not(world: World) -> None:

@@ -102,7 +102,7 @@ def test_what_an_endpoint_may_answer(answer: bytes | None, search: bytes | None,
         outcome = seen.first()[0][2]
         assert outcome.success is success
         assert text in outcome.text
-        assert asked[0].startswith(b"GET /health HTTP/1.1\r\nHost: elb.example\r\n")
+        assert asked[0].startswith(f"GET /health HTTP/1.1\r\nHost: elb.example:{port}\r\n".encode())
 
 
 def test_a_refused_connection_fails_at_once_and_a_tcp_check_only_connects() -> None:
@@ -144,6 +144,26 @@ def test_a_check_that_is_no_longer_watched_is_not_probed() -> None:
         assert driver.probes == before
 
 
-def test_every_location_has_two_checkers() -> None:
+def test_each_of_awss_checker_regions_has_two_checkers_at_its_location() -> None:
     placed = checkers_of(design("active_active", "hardened"))
-    assert [checker.place for checker in placed] == ["america"] * 2 + ["europe"] * 2 + ["asia"] * 2
+    assert [checker.place for checker in placed] == ["america"] * 8 + ["europe"] * 2 + ["asia"] * 6
+    assert len({checker.region for checker in placed}) == 8
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "header"),
+    [
+        (replace(HTTP, port=80), "elb.example"),
+        (replace(HTTP, port=443), "elb.example:443"),
+        (replace(HTTP, port=443, usual_port=443), "elb.example"),
+        (replace(HTTP, port=8080, host=None), "127.0.0.1"),
+    ],
+)
+def test_the_host_header_names_an_unusual_port(endpoint: Endpoint, header: str) -> None:
+    assert endpoint.host_header == header
+
+
+def test_only_checkers_of_the_chosen_regions_probe() -> None:
+    with server(OK) as (port, asked), checking(replace(HTTP, port=port, regions=frozenset({"elsewhere"}))) as (_, seen):
+        real_sleep(0.2)
+        assert (asked, seen.outcomes) == ([], [])

@@ -17,7 +17,7 @@ from harness.twin.schedule import Scheduler
 
 GOOD, BAD = Outcome(True, "Success"), Outcome(False, "Failure")
 HTTPS = {"Type": "HTTPS", "FullyQualifiedDomainName": "elb.example", "RequestInterval": 10, "FailureThreshold": 2}
-CHECKERS = 6
+REGIONS = ("us-east-1", "us-east-1", "us-west-1", "eu-west-1", "ap-southeast-1", "sa-east-1")
 
 
 class Metrics:
@@ -42,7 +42,7 @@ def alarms() -> dict[tuple[str, str], str]:
 def checks(metrics: Metrics, alarms: dict[tuple[str, str], str]) -> Iterator[HealthChecks]:
     clock = Clock.start(100)
     scheduler = Scheduler(clock, 2)
-    yield HealthChecks(clock, scheduler, metrics, lambda *which: alarms.get(which), CHECKERS)
+    yield HealthChecks(clock, scheduler, metrics, lambda *which: alarms.get(which), REGIONS)
     scheduler.close()
 
 
@@ -127,12 +127,14 @@ def test_a_check_may_follow_an_alarm(
     assert checks.healthy(check) is verdict
 
 
-def test_a_calculated_check_counts_its_children(checks: HealthChecks) -> None:
+def test_a_calculated_check_counts_its_children(checks: HealthChecks, metrics: Metrics) -> None:
     children = [checks.create(name, HTTPS).identifier for name in ("one", "two")]
     config = {"Type": "CALCULATED", "ChildHealthChecks": children, "HealthThreshold": 2}
     parent = checks.create("both", config).identifier
     fail(checks, children[0], 6)
     assert not checks.healthy(parent)
+    checks.publish()
+    assert ("us-east-1", "AWS/Route53", "ChildHealthCheckHealthyCount", parent, 1.0) in metrics.points
 
 
 def test_metrics_are_published_in_us_east_1(checks: HealthChecks, metrics: Metrics) -> None:
@@ -154,6 +156,12 @@ def test_metrics_are_published_in_us_east_1(checks: HealthChecks, metrics: Metri
         ({**HTTPS, "SearchString": "x"}, "SearchString cannot be specified"),
         ({**HTTPS, "Type": "HTTPS_STR_MATCH"}, "SearchString is required"),
         ({"Type": "TCP", "IPAddress": "10.0.0.1"}, "Port is required"),
+        ({**HTTPS, "SearchString": "", "Type": "HTTPS_STR_MATCH"}, "must not be empty"),
+        ({**HTTPS, "IPAddress": "999.1.1.1"}, "not a valid IP address"),
+        ({**HTTPS, "Regions": ["us-east-1", "us-west-1"]}, "At least 3 health check regions"),
+        ({**HTTPS, "AlarmIdentifier": {"Region": "eu-west-1", "Name": "lag"}}, "must not have an metric region"),
+        ({**HTTPS, "HealthThreshold": 1}, "HealthThreshold cannot be specified"),
+        ({"Type": "TCP", "IPAddress": "10.0.0.1", "Port": 1, "ResourcePath": "/"}, "ResourcePath cannot be specified"),
         ({"Type": "CLOUDWATCH_METRIC"}, "AlarmIdentifier is required"),
         ({"Type": "CALCULATED", "ChildHealthChecks": ["no"], "HealthThreshold": 1}, "does not exist"),
     ],
@@ -189,6 +197,43 @@ def test_what_the_checkers_probe_follows_from_the_configuration(checks: HealthCh
     assert probed is not None
     assert (probed.address, probed.port, probed.path, probed.search) == ("10.0.0.1", 80, "/health", b"ok")
     assert (probed.interval, probed.threshold) == (seconds(30), 3)
+
+
+def test_an_address_can_be_changed_but_neither_added_nor_removed(checks: HealthChecks) -> None:
+    named = checks.create("named", HTTPS).identifier
+    with pytest.raises(AwsError, match="cannot be added"):
+        checks.update(named, {"IPAddress": "10.0.0.1"})
+    addressed = checks.create("addressed", {**HTTPS, "IPAddress": "10.0.0.1"}).identifier
+    assert checks.update(addressed, {"IPAddress": "10.0.0.2"}).config["IPAddress"] == "10.0.0.2"
+
+
+def test_only_checkers_of_the_chosen_regions_count(checks: HealthChecks) -> None:
+    check = checks.create("one", {**HTTPS, "Regions": ["us-west-1", "eu-west-1", "sa-east-1"]}).identifier
+    assert set(checks.observations(check)) == {2, 3, 5}
+    fail(checks, check, 6)
+    assert not checks.healthy(check)
+    checks.update(check, {"ResetElements": ["Regions"]})
+    assert set(checks.observations(check)) == set(range(6))
+    assert checks.healthy(check)
+
+
+def test_the_last_failure_outlives_later_successes(checks: HealthChecks) -> None:
+    check = checks.create("one", HTTPS).identifier
+    checks.observe(check, 1, BAD)
+    checks.observe(check, 1, GOOD)
+    seen = checks.observations(check)
+    assert (seen[1].last, seen[1].failure, seen[0].failure) == (GOOD, BAD, None)
+    assert seen[1].failed_at is not None
+    assert seen[1].checked_at is not None
+    assert seen[1].failed_at < seen[1].checked_at
+
+
+def test_a_calculated_check_has_no_observations(checks: HealthChecks) -> None:
+    child = checks.create("one", HTTPS).identifier
+    config = {"Type": "CALCULATED", "ChildHealthChecks": [child], "HealthThreshold": 1}
+    parent = checks.create("parent", config).identifier
+    with pytest.raises(AwsError, match="InvalidInput"):
+        checks.observations(parent)
 
 
 def test_a_designs_check_has_the_same_id_in_every_boot() -> None:

@@ -118,6 +118,8 @@ ROUTED = {"SetIdentifier": "one", "Failover": "PRIMARY", "HealthCheckId": "id-of
         ([change("CREATE", names.API_HOST)], "conflicting RRSet of type CNAME"),
         ([change("CREATE", kind="CNAME", ResourceRecords=values("a.b", "c.d"))], "exactly one value"),
         ([change("CREATE", ResourceRecords=values("300.1.1.1"))], "not a valid IPv4 address"),
+        ([change("CREATE", ResourceRecords=values("10.0.0.1", "10.0.0.1"))], "Duplicate Resource Record"),
+        ([change("CREATE", kind="CNAME", AliasTarget=ALIAS)], "target was not found"),
         ([change("CREATE", SetIdentifier="one", Failover="PRIMARY")], "must have an associated health check"),
         ([change("CREATE", **ROUTED), change("CREATE", **{**ROUTED, "SetIdentifier": "two"})], "value PRIMARY already"),
         ([change("CREATE", **ROUTED), change("CREATE")], "failover and simple"),
@@ -159,6 +161,17 @@ def test_aws_refuses(zone: Zone, changes: list[dict[str, Any]], words: str) -> N
         ({"TTL": None}, "but found none in Change with"),
         ({"AliasTarget": ALIAS, "TTL": 5}, "but found more than one in Change with"),
         ({"TTL": -1}, "TTL must be between"),
+        ({"GeoLocation": {}, "SetIdentifier": "one"}, "Expected exactly one of [ContinentCode, CountryCode]"),
+        (
+            {"GeoLocation": {"ContinentCode": "EU", "CountryCode": "IE"}, "SetIdentifier": "one"},
+            "Expected exactly one of [ContinentCode, CountryCode]",
+        ),
+        ({"GeoLocation": {"ContinentCode": "XX"}, "SetIdentifier": "one"}, "XX is not a continent code"),
+        ({"GeoLocation": {"CountryCode": "usa"}, "SetIdentifier": "one"}, "usa is not a country code"),
+        (
+            {"GeoLocation": {"CountryCode": "IE", "SubdivisionCode": "D"}, "SetIdentifier": "one"},
+            "SubdivisionCode requires",
+        ),
     ],
 )
 def test_contradictory_fields_are_invalid_input(zone: Zone, fields: dict[str, Any], words: str) -> None:
@@ -176,7 +189,7 @@ def test_an_unknown_health_check_is_refused(zone: Zone) -> None:
 
 def test_what_is_not_built_says_so(zone: Zone) -> None:
     with pytest.raises(AwsError) as refusal:
-        apply(zone, change("CREATE", Weight=1, SetIdentifier="one"))
+        apply(zone, change("CREATE", MultiValueAnswer=True, SetIdentifier="one"))
     assert refusal.value.code == "NotImplementedByTwin"
 
 

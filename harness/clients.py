@@ -1,0 +1,40 @@
+"""The kinds of clients that a scenario may send, as a plan of the load and as the record tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.clock import minutes, seconds
+from harness.errors import BadInput
+from harness.header import ClientPolicy
+from harness.load import LoadPlan
+from harness.requests import WRITES
+from harness.target import Target
+from loadtests.settings import MIX
+
+_FOR_EVER = minutes(24 * 60)
+READS: Mapping[str, int] = {operation: weight for operation, weight in MIX.items() if operation not in WRITES}
+KINDS = {"honest": "honour", "stubborn": "ignore", "storm": "close"}
+"""Each kind and what it does with DNS answers."""
+_TOLD = {"honour": "honoured", "ignore": "ignored", "close": "honoured, a new connection for each request"}
+
+
+def plan(target: Target, kind: str, mix: Mapping[str, int], times: float) -> LoadPlan:
+    """The traffic of a kind of clients, ``times`` as much as the target file says. Raises ``BadInput``."""
+    if kind not in KINDS:
+        raise BadInput("gameday.traffic", "clients", f"{kind!r} is not one of {', '.join(KINDS)}")
+    shape = target.load
+    return LoadPlan(
+        host=f"http://{target.api.host}:{target.api.port}",
+        rates={place.name: shape.rate_per_second * times for place in target.locations},
+        mix=mix,
+        deadline=seconds(shape.deadline_seconds),
+        connection_age=_FOR_EVER if kind == "stubborn" else seconds(shape.connection_age_seconds),
+        ttl_policy=KINDS[kind],
+    )
+
+
+def policy(planned: LoadPlan) -> ClientPolicy:
+    """How the record tells what these clients do."""
+    age = None if planned.connection_age == _FOR_EVER else planned.connection_age
+    return ClientPolicy(_TOLD[planned.ttl_policy], age)

@@ -1,0 +1,140 @@
+"""Tasks are killed, or a service goes to zero: ECS itself decides what is started in their place.
+
+``StopTask`` and ``UpdateService`` (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-concepts.html).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from harness.clock import Duration, Instant, minutes
+from harness.cloud.carriers.carrier import Arm, Carrier, Proof
+from harness.cloud.estate import Estate
+from harness.errors import CloudFault, Refused
+from harness.faults import Fidelity, Stop
+from harness.topology import Service, Tasks
+from harness.undo import Act
+
+_REASON = "game day"
+
+
+class _EcsCarrier(Carrier):
+    """What both have in common: the service, its cluster, and its counts."""
+
+    fidelity = Fidelity.FAITHFUL
+    left_out = ""
+    regions: tuple[str, ...] = ()
+    patience: Duration = minutes(5)
+
+    def __init__(self, estate: Estate, service: Service) -> None:
+        self._estate = estate
+        self._region = service.region.name
+        self._cluster, self._service = find(estate, service)
+        self._seen = "not looked at yet"
+
+    def __enter__(self) -> _EcsCarrier:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def sight(self) -> str:
+        """The service's counts as they were seen last."""
+        return self._seen
+
+    def _look(self) -> Mapping[str, Any]:
+        seen = describe(self._estate, self._region, self._cluster, self._service)
+        counts = (seen["runningCount"], seen["desiredCount"], seen["pendingCount"])
+        self._seen = "{} runs {} of {} tasks, {} pending".format(self._service.rpartition("/")[2], *counts)
+        return seen
+
+    def _tasks(self) -> set[str]:
+        return set(
+            self._estate.cloud.pages(
+                "ecs", self._region, "list_tasks", "taskArns", cluster=self._cluster, serviceName=self._service
+            )
+        )
+
+
+class StopTasksCarrier(_EcsCarrier):
+    """Carries out ``Stop(Tasks(service))``: every task that runs now is stopped, once."""
+
+    def __init__(self, estate: Estate, fault: Stop) -> None:
+        assert isinstance(fault.target, Tasks)
+        super().__init__(estate, fault.target.service)
+        self._stopped: set[str] = set()
+
+    def change(self, arm: Arm) -> None:
+        """Nothing to arm: what ECS keeps at its desired count needs no way back."""
+        for task in sorted(self._tasks()):
+            self._estate.cloud.call("ecs", self._region, "stop_task", cluster=self._cluster, task=task, reason=_REASON)
+            self._stopped.add(task)
+
+    def bites(self, since: Instant) -> Proof | None:
+        """None of the tasks is among those that run."""
+        self._look()
+        left = self._stopped & self._tasks()
+        return None if left else Proof(self._estate.clock.now(), f"{len(self._stopped)} tasks stopped; {self._seen}")
+
+    def healed(self, since: Instant) -> Proof | None:
+        """As many run as are desired, none of them one of those that were stopped."""
+        seen = self._look()
+        whole = seen["runningCount"] >= seen["desiredCount"] and not seen["pendingCount"]
+        return Proof(self._estate.clock.now(), self._seen) if whole and not self._stopped & self._tasks() else None
+
+
+class StopServiceCarrier(_EcsCarrier):
+    """Carries out ``Stop(Service(region, name))``: its desired count becomes zero, and later what it was."""
+
+    def __init__(self, estate: Estate, fault: Stop) -> None:
+        assert isinstance(fault.target, Service)
+        super().__init__(estate, fault.target)
+        self._wanted = 0
+        if fault.target.name == "api-gateway":
+            self.regions = (self._region,)
+
+    def change(self, arm: Arm) -> None:
+        """Desired count 0."""
+        self._wanted = int(self._look()["desiredCount"])
+        parameters = {"Cluster": self._cluster, "Service": self._service, "DesiredCount": self._wanted}
+        arm(Act("ecs", self._region, "UpdateService", parameters, {"DesiredCount": 0}))
+        set_desired(self._estate, self._region, self._cluster, self._service, 0)
+
+    def bites(self, since: Instant) -> Proof | None:
+        """No task runs."""
+        seen = self._look()
+        return Proof(self._estate.clock.now(), self._seen) if not seen["runningCount"] else None
+
+    def healed(self, since: Instant) -> Proof | None:
+        """As many run as before."""
+        seen = self._look()
+        whole = seen["desiredCount"] == self._wanted == seen["runningCount"]
+        return Proof(self._estate.clock.now(), self._seen) if whole else None
+
+
+def find(estate: Estate, service: Service) -> tuple[str, str]:
+    """ARNs of the cluster and the service of that name in its region; raises ``Refused`` when there is none."""
+    cloud, region = estate.cloud, service.region.name
+    for cluster in cloud.pages("ecs", region, "list_clusters", "clusterArns"):
+        for arn in cloud.pages("ecs", region, "list_services", "serviceArns", cluster=cluster):
+            if str(arn).rpartition("/")[2] == service.name:
+                return str(cluster), str(arn)
+    raise Refused(f"{region} has no ECS service {service.name}.")
+
+
+def describe(estate: Estate, region: str, cluster: str, service: str) -> Mapping[str, Any]:
+    """The service as ECS describes it now."""
+    found = estate.cloud.call("ecs", region, "describe_services", cluster=cluster, services=[service])["services"]
+    if not found:
+        raise CloudFault("ecs.describe_services", "ServiceNotFoundException", f"{service} is not there")
+    seen: Mapping[str, Any] = found[0]
+    return seen
+
+
+def set_desired(estate: Estate, region: str, cluster: str, service: str, count: int) -> None:
+    """Let ECS keep so many tasks."""
+    estate.cloud.call("ecs", region, "update_service", cluster=cluster, service=service, desiredCount=count)

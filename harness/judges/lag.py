@@ -1,0 +1,31 @@
+"""How far the replicas are behind when nothing is wrong."""
+
+from __future__ import annotations
+
+from harness.judges import windows
+from harness.record import Record
+from harness.timeline import LagMeasured, of
+from harness.verdicts import Number, Ruling, Verdict
+
+
+def low_lag(record: Record) -> Verdict:
+    """In the steady state no replica is further behind than ``calm_lag``.
+
+    UNKNOWN without a datapoint. Units: AWS seconds, as the platform's own lag metric has them; work in real time counts
+    ``speed`` times. Source: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-global-database.html
+    (typically less than a second)
+    """
+    promise, (began, ended) = "low_lag", windows.calm(record)
+    lags = [event for event in of(record.events, LagMeasured) if began <= event.at < ended]
+    if not lags:
+        return Verdict(promise, Ruling.UNKNOWN, "no lag was measured in the steady state")
+    highest = max(lags, key=lambda event: event.lag_seconds)
+    limit = record.header.objectives.calm_lag
+    figures: dict[str, Number] = {
+        "max_lag_seconds": round(highest.lag_seconds, 3),
+        "allowed_seconds": limit.seconds,
+        "datapoints": len(lags),
+    }
+    told = f"{highest.replica or highest.region} was {highest.lag_seconds:.2f} s behind at most (allowed: {limit})"
+    ruling = Ruling.KEPT if highest.lag_seconds <= limit.seconds else Ruling.BROKEN
+    return Verdict(promise, ruling, told, figures)

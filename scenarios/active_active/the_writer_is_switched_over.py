@@ -1,0 +1,18 @@
+"""An operator switches the writer over to another region, as planned.
+
+Nothing may be lost, reads should notice nothing, and writes should be back within the time that AWS documents for it.
+"""
+
+from harness import GlobalCluster, Switchover, minutes, scenario, seconds
+
+
+@scenario(lasts=minutes(4), destructive=True)
+def test_nothing_is_lost_when_the_writer_is_switched_over(gameday):
+    _, next_writer, _ = gameday.regions
+    reads = gameday.operations("ponder_events", "api_key_stats")
+    with gameday.promising("recovery", "no_lost_writes", "undisturbed", undisturbed=reads), gameday.traffic():
+        gameday.steady(seconds(20))
+        with gameday.inject(Switchover(GlobalCluster(), to=next_writer)):
+            gameday.wait_for(recovered=True)
+            gameday.hold(seconds(30))
+        gameday.hold(seconds(15))
