@@ -1,5 +1,6 @@
 """The game day harness: what a scenario may name (floors 0 and 1), and nothing that drags in AWS."""
 
+from harness.card import scenario
 from harness.clock import Duration, Instant, milliseconds, minutes, seconds
 from harness.faults import Blackhole, Cut, Lag, Lose, Pause, Promote, Restart, Silence, Stop, Switchover
 from harness.topology import (
@@ -48,5 +49,6 @@ __all__ = [
     "Zone",
     "milliseconds",
     "minutes",
+    "scenario",
     "seconds",
 ]

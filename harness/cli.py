@@ -26,6 +26,10 @@ DesignName = Annotated[str, typer.Option("--design", help="read_replicas, active
 AsWritten = Annotated[bool, typer.Option("--as-written", help="The strategy's own design, not the hardened one.")]
 Speed = Annotated[float, typer.Option("--speed", help="How much faster than AWS the twin runs.")]
 TargetName = Annotated[str, typer.Option("--target", help="A target by name (targets/NAME.toml) or file.")]
+AsExpected = Annotated[
+    bool,
+    typer.Option("--expected", help="Hold the results against scenarios/expectations.toml: 0 when exactly so, else 1."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
@@ -162,16 +166,22 @@ def doctor() -> None:
 
 
 @app.command("list")
-def list_scenarios(as_json: AsJson = False) -> None:
-    """The catalogue of scenarios."""
+def list_scenarios(
+    path: Annotated[str, typer.Argument(help="phase/scenario: that one whole, with its story")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """The catalogue of scenarios: faults, objectives, how long, how often, destructive or not, true on AWS or not."""
     from harness import catalogue
+    from harness.reporting import columns
 
-    entries = catalogue.entries()
+    entries = [catalogue.find(path)] if path else catalogue.entries()
     if as_json:
-        print(json.dumps([entry.to_json() for entry in entries], indent=1))
-        return
-    for entry in entries:
-        print(f"{entry.path:<52} {entry.title}")
+        told = [entry.to_json() for entry in entries]
+        print(json.dumps(told[0] if path else told, indent=1))
+    elif path:
+        print(entries[0].told())
+    else:
+        columns.show([entry.row() for entry in entries])
 
 
 @app.command()
@@ -180,19 +190,39 @@ def run(
     target: TargetName = "twin",
     speed: Speed = 10.0,
     as_written: AsWritten = False,
+    cadence: Annotated[
+        str, typer.Option("--cadence", help="Only what such a night plays: nightly, weekly or monthly.")
+    ] = "",
+    expected: AsExpected = False,
 ) -> None:
     """Run scenarios: inject real faults under real load, judge, report."""
-    from harness import runner
+    from harness import catalogue, runner
 
-    raise typer.Exit(runner.run(scenarios or [], target, _speed(speed), as_written=as_written))
+    chosen = catalogue.choose(scenarios or [], cadence=cadence)
+    raise typer.Exit(runner.run(chosen, target, _speed(speed), as_written=as_written, as_expected=expected))
 
 
 @app.command()
-def gate(target: TargetName = "twin", speed: Speed = 10.0) -> None:
-    """The pre-promotion gate: every scenario on the hardened designs, one exit code."""
-    from harness import runner
+def gate(
+    target: TargetName = "twin", speed: Speed = 10.0, as_written: AsWritten = False, expected: AsExpected = False
+) -> None:
+    """The pre-promotion gate: the scenarios whose card says so, every promise guarded, one exit code."""
+    from harness import catalogue, runner
 
-    raise typer.Exit(runner.run([], target, _speed(speed), as_written=False))
+    chosen = catalogue.choose(gate=True)
+    raise typer.Exit(runner.run(chosen, target, _speed(speed), as_written=as_written, as_expected=expected))
+
+
+@app.command()
+def explain(
+    design: Annotated[str, typer.Argument(help="read_replicas, active_passive or active_active")],
+    as_json: AsJson = False,
+) -> None:
+    """What the hardened design changes in the strategy as written, why, and what it buys scenario by scenario."""
+    from harness import explanation
+
+    told = explanation.explain(design)
+    print(json.dumps(told.to_json(), indent=1) if as_json else told.text())
 
 
 @app.command()
@@ -219,6 +249,20 @@ def report(run: Annotated[str, typer.Argument(help="SESSION, or `latest`")] = "l
     from harness import runner
 
     print(runner.report(run))
+
+
+@app.command()
+def matrix(
+    sessions: Annotated[list[str] | None, typer.Argument(metavar="[SESSION]...", help="all when none is named")] = None,
+    as_written: AsWritten = False,
+    as_json: AsJson = False,
+) -> None:
+    """The decision matrix, measured: the three phases side by side, from the records of runs alone."""
+    from harness import runner
+    from harness.reporting import matrix_page
+
+    told = runner.decision_matrix(sessions or [], "as_written" if as_written else "hardened")
+    print(json.dumps(told.to_json(), indent=1) if as_json else matrix_page.markdown(told))
 
 
 @app.command()

@@ -14,6 +14,8 @@ from types import FrameType
 import pytest
 
 from harness import record
+from harness.card import card_of
+from harness.catalogue import PHASES
 from harness.errors import Aborted
 from harness.experiment import Experiment
 from harness.gameday import GameDay, Scenario
@@ -48,7 +50,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Scenario files carry no ``test_`` prefix: their folder is a table of contents."""
     config.stash[FINISHED] = []
     config.addinivalue_line("python_files", "scenarios/*.py")
-    config.addinivalue_line("markers", "gate: part of the pre-promotion gate")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -60,12 +61,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Phase after phase, so that each twin is started once; what destroys the topology comes last in its phase."""
 
-    def order(item: pytest.Item) -> tuple[str, bool]:
-        return item.path.parent.name, "lost" in item.path.stem
+    def order(item: pytest.Item) -> tuple[int, bool]:
+        card = card_of(item.function) if isinstance(item, pytest.Function) else None
+        phase = item.path.parent.name
+        return PHASES.index(phase) if phase in PHASES else len(PHASES), card is not None and card.destructive
 
     if all(SCENARIOS in item.path.parents for item in items):
-        phases = {"read_replicas": "1", "active_passive": "2", "active_active": "3"}
-        items.sort(key=lambda item: (phases.get(order(item)[0], order(item)[0]), order(item)[1]))
+        items.sort(key=order)
 
 
 @pytest.fixture(scope="session")

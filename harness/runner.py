@@ -5,55 +5,73 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from harness import catalogue, record, undo
+from harness import catalogue, expectations, matrix, prices, record, undo
+from harness.catalogue import Entry
 from harness.cloud import undoing
 from harness.cloud.estate import Estate
-from harness.errors import BadInput, Refused, UndoFailed
+from harness.errors import BadInput, Refused, UndoFailed, Unreadable
+from harness.expectations import Expectation, Key
+from harness.header import read_header
 from harness.judges import bench
+from harness.matrix import Matrix, Run
 from harness.plugin import FINISHED
-from harness.reporting import site, summary, telling
+from harness.reporting import columns, site, summary, telling
 from harness.reporting.finished import Finished
 from harness.safety import guard
 from harness.session import HOME, RUNS, Options, Session, is_moot, reach_twin, target_file
 from harness.target import load
 from harness.twin import root
-from harness.verdicts import Exit, Outcome, exit_code, strongest, worst
+from harness.twin.designs.model import Version
+from harness.verdicts import Exit, Outcome, Ruling, exit_code, strongest, worst
 
 RESULTS = HOME / "reports" / "results"
 SITE = HOME / "reports" / "site"
+PRICES = HOME / "scenarios" / "prices.toml"
 
 
-class _Collector:
+class Collector:
     """Hears from pytest what happened, since a teardown's error must count as well."""
 
     def __init__(self) -> None:
         self.finished: list[Finished] = []
         self.trouble: list[str] = []
+        self.outside: list[str] = []
+        """What of the trouble no verdict can explain: it came before or after the scenario."""
+        self.tests: dict[str, set[str]] = {}
+        """The tests of each scenario's path that were started."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Anything that failed outside a verdict is trouble of its own."""
+        file = Path(report.nodeid.partition("::")[0])
+        self.tests.setdefault(f"{file.parent.name}/{file.stem}", set()).add(report.nodeid)
         if report.failed:
-            self.trouble.append(f"{report.nodeid} ({report.when}): {str(report.longreprtext).splitlines()[-1:]}")
+            told = f"{report.nodeid} ({report.when}): {str(report.longreprtext).splitlines()[-1:]}"
+            self.trouble.append(told)
+            if report.when != "call":
+                self.outside.append(told)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Take over what the plugin gathered."""
         self.finished = session.config.stash[FINISHED]
 
 
-def run(paths: list[str], target_name: str, speed: float, *, as_written: bool) -> int:
-    """Run the scenarios of these paths (all when empty), report, and return the exit code.
+def run(chosen: Sequence[Entry], target_name: str, speed: float, *, as_written: bool, as_expected: bool = False) -> int:
+    """Run these scenarios, report, and return the exit code.
 
-    Raises ``BadInput`` before anything starts when a scenario, the target or the objectives are wrong.
+    With ``as_expected`` what counts is ``scenarios/expectations.toml``: 0 when every scenario came out exactly so, 1
+    otherwise. Raises ``BadInput`` before anything starts when the target, the objectives or the expectations are wrong.
     """
-    chosen = [catalogue.find(path) for path in paths] or catalogue.entries()
+    expected = catalogue.expectations() if as_expected else {}
     options = Options(target_file(target_name), speed, "as_written" if as_written else "hardened")
     Session(options)  # reads the target and the objectives, and says what is wrong in them
     shutil.rmtree(RESULTS, ignore_errors=True)
-    collector = _Collector()
+    collector = Collector()
     words = [str(entry.file) for entry in chosen]
     words += ["--gameday-target", str(options.target), "--gameday-speed", f"{speed:g}", "-q", "--no-header"]
     words += ["--alluredir", str(RESULTS), "--tb=short", "-p", "no:cacheprovider", f"--rootdir={HOME}"]
@@ -67,17 +85,48 @@ def run(paths: list[str], target_name: str, speed: float, *, as_written: bool) -
     if step_summary:
         with Path(step_summary).open("a") as file:
             file.write(summary.markdown(verdict))
-    sys.stdout.write(f"\nreport: {site.build(RESULTS, SITE, collector.finished).relative_to(HOME)}\n")
+    sys.stdout.write(f"\nreport: {_site(collector.finished, options.version).relative_to(HOME)}\n")
+    if as_expected:
+        return held(chosen, expected, options.version, collector)
     return _exit(collector, code)
 
 
-def _without_runs(code: int, collector: _Collector) -> int:
+def held(chosen: Sequence[Entry], expected: Mapping[Key, Expectation], version: Version, collector: Collector) -> Exit:
+    """Print each scenario beside what was expected of it, and say whether all came out exactly so."""
+    rows = []
+    for entry in chosen:
+        own = [one for one in collector.finished if one.scenario == entry.path]
+        runs = [one.verdicts for one in own]
+        wrong = expectations.differences(expected[entry.path, version], runs)
+        missing = len(collector.tests.get(entry.path, ())) - len(runs)
+        wrong += [f"{missing} of its runs left no record"] if missing else []
+        wrong += [
+            f"the run {one.folder.name} {one.outcome.value}" for one in own if one.outcome is not Outcome.FINISHED
+        ]
+        rows.append({
+            "": "differs" if wrong else "as expected",
+            "scenario": entry.path,
+            "design": version,
+            "expected": str(expected[entry.path, version]),
+            "found": expectations.found(runs),
+            "why": "; ".join(wrong),
+        })  # fmt: skip
+    sys.stdout.write("\n")
+    columns.show(rows, {"differs": Ruling.BROKEN.colour, "as expected": Ruling.KEPT.colour})
+    if any(one.outcome is Outcome.UNDO_FAILED for one in collector.finished):
+        return Exit.UNDO_FAILED
+    for line in collector.outside:
+        sys.stderr.write(f"{line}\n")
+    return Exit.BROKEN if collector.outside or any(row["why"] for row in rows) else Exit.KEPT
+
+
+def _without_runs(code: int, collector: Collector) -> int:
     for line in collector.trouble:
         sys.stderr.write(f"{line}\n")
     return Exit.USAGE if code == pytest.ExitCode.USAGE_ERROR else Exit.REFUSED_OR_ABORTED
 
 
-def _exit(collector: _Collector, code: int) -> int:
+def _exit(collector: Collector, code: int) -> int:
     codes = [exit_code(one.outcome, worst(verdict.ruling for verdict in one.verdicts)) for one in collector.finished]
     told = strongest(codes)
     # pytest saw a failure that no verdict explains: a crash of ours, or of a teardown.
@@ -121,7 +170,43 @@ def report(run_name: str) -> Path:
         finished.append(Finished(run_folder, found.header.outcome or Outcome.ABORTED, tuple(verdicts)))
     if not finished:
         raise BadInput("RUN", run_name, "no such session")
-    return site.build(RESULTS, SITE, finished)
+    version = record.load(finished[0].folder).header.design_version
+    return _site(finished, version)
+
+
+def _site(finished: Sequence[Finished], version: str) -> Path:
+    return site.build(RESULTS, SITE, finished, decision_matrix([], version))
+
+
+def decision_matrix(sessions: Sequence[str], version: str) -> Matrix:
+    """The decision matrix of a version of the designs, from the runs of these sessions, or of all.
+
+    A run that cannot be read is told on stderr and left out. Raises ``BadInput`` for a session that there is not, and
+    for malformed prices.
+    """
+    priced = prices.parse(PRICES.read_text(), str(PRICES.relative_to(HOME)))
+    for session in sessions:
+        if not list(RUNS.glob(f"{session}/*/{record.HEADER_FILE}")):
+            raise BadInput("SESSION", session, "no such session")
+    headers = {}
+    for path in sorted(RUNS.glob(f"*/*/{record.HEADER_FILE}")):
+        name = f"{path.parent.parent.name}/{path.parent.name}"
+        if not sessions or path.parent.parent.name in sessions:
+            with _left_out(name):
+                headers[name] = read_header(path)
+    runs = []
+    for name in matrix.choose(headers, version):
+        with _left_out(name):
+            runs.append(Run(name, record.load(RUNS / name)))
+    return matrix.measure(runs, priced, version)
+
+
+@contextmanager
+def _left_out(name: str) -> Iterator[None]:
+    try:
+        yield
+    except Unreadable as error:
+        sys.stderr.write(f"gameday: {name} is left out: {error}\n")
 
 
 def undo_pending(run_name: str, target_name: str, *, plan: bool) -> int:

@@ -17,6 +17,12 @@ class Finished:
     verdicts: tuple[Verdict, ...]
 
     @property
+    def scenario(self) -> str:
+        """The path of its scenario, which the name of its folder begins with."""
+        phase, name, *_ = self.folder.name.split(".")
+        return f"{phase}/{name}"
+
+    @property
     def ruling(self) -> Ruling:
         """The worst of its verdicts."""
         return worst(verdict.ruling for verdict in self.verdicts)

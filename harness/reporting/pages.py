@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from harness.reporting import figures, markup
+from harness.reporting.matrix_page import MATRIX_FILE
 from harness.reporting.phase_report import PhaseReport, variables
 from harness.reporting.telling import CHART_FILE, PAGE_FILE, VERDICT_FILE
 from harness.verdicts import Outcome, Ruling, worst
@@ -32,13 +33,14 @@ class Phase:
         return worst([*(Ruling[run["ruling"]] for run in self.runs), *(Ruling.UNKNOWN for _ in self.unjudged)])
 
 
-def index(told: Mapping[str, Any], phases: Sequence[Phase]) -> str:
-    """The page that a reader opens first. ``told`` is the session's ``verdict.json``."""
+def index(told: Mapping[str, Any], phases: Sequence[Phase], *, matrix: bool = False) -> str:
+    """The page that a reader opens first. ``told`` is the session's ``verdict.json``; ``matrix``: there is its page."""
     ruling = worst([Ruling[told["ruling"]], *(phase.ruling for phase in phases)])
     sessions = ", ".join(dict.fromkeys(str(run["run"]).partition("/")[0] for run in told["runs"])) or "nothing ran"
+    beside = f' · <a href="{MATRIX_FILE}">decision matrix</a>' if matrix else ""
     body = [
         f"<h1>Game day {markup.badge(ruling, ruling.wording)}</h1>",
-        f'<p class="faint">{markup.escape(sessions)} · <a href="{VERDICT_FILE}">{VERDICT_FILE}</a></p>',
+        f'<p class="faint">{markup.escape(sessions)} · <a href="{VERDICT_FILE}">{VERDICT_FILE}</a>{beside}</p>',
         *map(_card, phases),
         '<p class="faint">RTO: from the fault to the first request from which the service stays good, the worst of all '
         "locations and operations; it is the longest that the outage can have been, and in brackets by how much it may "

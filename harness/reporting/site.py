@@ -4,6 +4,7 @@
 
     site/index.html                      a card for each phase
     site/verdict.json                    the whole session
+    site/matrix.html                     the phases side by side, from all runs that there are
     site/PHASE/index.html                Allure's report of that phase
     site/runs/SESSION/RUN/index.html     the evidence of one run, beside its chart, page and verdict.json
     site/plotly.min.js                   one copy for all pages
@@ -18,8 +19,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.reporting import interactive, pages, phase_report, results, summary
+from harness.matrix import Matrix
+from harness.reporting import interactive, matrix_page, pages, phase_report, results, summary
 from harness.reporting.finished import Finished
+from harness.reporting.matrix_page import MATRIX_FILE
 from harness.reporting.pages import Phase
 from harness.reporting.phase_report import PhaseReport
 from harness.reporting.results import Result
@@ -29,7 +32,7 @@ HISTORY = "history"
 """Beside the site, so that it outlives it: what every night's figures were."""
 
 
-def build(results_folder: Path, site: Path, finished: Sequence[Finished]) -> Path:
+def build(results_folder: Path, site: Path, finished: Sequence[Finished], matrix: Matrix | None = None) -> Path:
     """Build the whole site anew and return ``site/index.html``.
 
     Each run must have been saved by :func:`harness.reporting.telling.save`. Allure's part is made of the results in
@@ -48,7 +51,9 @@ def build(results_folder: Path, site: Path, finished: Sequence[Finished]) -> Pat
     names = dict.fromkeys([*(run["phase"] for run in told["runs"]), *(one.phase for one in found)])
     phases = [_phase(name, told, found, results_folder, site) for name in names]
     index = site / pages.INDEX_FILE
-    index.write_text(pages.index(told, phases))
+    index.write_text(pages.index(told, phases, matrix=matrix is not None))
+    if matrix is not None:
+        (site / MATRIX_FILE).write_text(matrix_page.html(matrix, {run["run"] for run in told["runs"]}))
     return index
 
 

@@ -4,9 +4,10 @@ Its load balancer drops every packet. Its clients should be served by the next n
 notice nothing, no acknowledged write may be missing, and everybody should be home again once the region is back.
 """
 
-from harness import Blackhole, LoadBalancer, seconds
+from harness import Blackhole, LoadBalancer, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(8), gate=True)
 def test_the_next_nearest_region_serves_when_one_goes_dark(gameday, region_index):
     dark = gameday.regions[region_index]
     promises = ("recovery", "no_lost_writes", "routing", "undisturbed", "failback", "automatic")

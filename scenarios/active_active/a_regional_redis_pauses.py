@@ -4,9 +4,10 @@ It answers nothing for half a minute. Its region should go on serving, the other
 should run exactly once, wherever it was queued.
 """
 
-from harness import Cache, Pause, seconds
+from harness import Cache, Pause, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(2.5))
 def test_every_region_goes_on_when_one_redis_pauses(gameday):
     _, region, _ = gameday.regions
     with gameday.promising("undisturbed", "jobs_exactly_once", undisturbed=gameday.everything()), gameday.traffic():

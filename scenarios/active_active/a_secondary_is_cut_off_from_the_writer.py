@@ -4,9 +4,10 @@ Clients elsewhere should notice nothing. Its own read what it had, older and old
 should move the writer, which is well; and everything should catch up once the link is back.
 """
 
-from harness import Cut, Link, seconds
+from harness import Cut, Link, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(4))
 def test_the_alarm_rings_when_a_secondary_is_cut_off_from_the_writer(gameday):
     writer, _, secondary = gameday.regions
     promises = ("lag_alarm", "undisturbed", "single_writer")

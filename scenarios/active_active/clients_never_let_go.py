@@ -4,9 +4,10 @@ They keep the first answer that DNS gave them, and their connections, for ever. 
 long they stay is what the promise costs when clients do not play their part.
 """
 
-from harness import Blackhole, LoadBalancer, minutes, seconds
+from harness import Blackhole, LoadBalancer, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(4), cadence="weekly")
 def test_clients_that_ignore_dns_stay_on_the_dark_region(gameday):
     _, dark, _ = gameday.regions
     with (

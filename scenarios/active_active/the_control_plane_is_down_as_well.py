@@ -4,9 +4,10 @@ Its API lives in one region. Health checks and answers do not need it, so client
 region all the same: a failover that needs somebody to change a record would now be impossible.
 """
 
-from harness import Blackhole, ControlPlane, LoadBalancer, Lose, seconds
+from harness import Blackhole, ControlPlane, LoadBalancer, Lose, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(3))
 def test_clients_are_led_away_when_the_control_plane_is_down_as_well(gameday):
     _, dark, _ = gameday.regions
     with gameday.promising("recovery", "no_lost_writes", "failback", "automatic"), gameday.traffic():

@@ -3,9 +3,10 @@
 Nothing may be lost, reads should notice nothing, and writes should be back within the time that AWS documents for it.
 """
 
-from harness import GlobalCluster, Switchover, seconds
+from harness import GlobalCluster, Switchover, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(4), destructive=True)
 def test_nothing_is_lost_when_the_writer_is_switched_over(gameday):
     _, next_writer, _ = gameday.regions
     reads = gameday.operations("ponder_events", "api_key_stats")

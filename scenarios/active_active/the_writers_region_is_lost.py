@@ -5,9 +5,10 @@ and writes should be back within the time that AWS documents for it. The remaini
 cannot be read; its reads should fall back to the new writer.
 """
 
-from harness import Lose, seconds
+from harness import Lose, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(7), destructive=True)
 def test_another_region_writes_when_the_writers_region_is_lost(gameday):
     writer = gameday.regions[0]
     promises = ("recovery", "bounded_loss", "automatic", "single_writer", "failback")

@@ -4,9 +4,10 @@ The last one should serve everybody, whose writes still reach the writer whereve
 again once the regions are back.
 """
 
-from harness import Blackhole, LoadBalancer, seconds
+from harness import Blackhole, LoadBalancer, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(4), cadence="weekly")
 def test_the_last_region_serves_everybody_when_two_go_dark(gameday):
     first, last, third = gameday.regions
     with gameday.promising("recovery", "no_lost_writes", "failback", "automatic"), gameday.traffic():

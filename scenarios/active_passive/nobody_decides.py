@@ -4,9 +4,10 @@ The platform's automation is told nothing. Without it no database is promoted, h
 failover that is called automatic and needs a person is not automatic, and this shows that the difference is measured.
 """
 
-from harness import Automation, Lose, Silence, minutes, seconds
+from harness import Automation, Lose, Silence, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(8), destructive=True)
 def test_writes_stay_away_when_nobody_decides(gameday):
     primary = gameday.regions[0]
     with gameday.promising("single_writer", breaking=("automatic", "recovery")), gameday.traffic():

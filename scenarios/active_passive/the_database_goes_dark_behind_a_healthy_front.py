@@ -5,9 +5,10 @@ and one that looks deeper may find every region sick. The platform should move t
 should work again within the time that AWS documents for it.
 """
 
-from harness import Blackhole, Database, seconds
+from harness import Blackhole, Database, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(6), destructive=True)
 def test_the_writer_moves_when_the_database_goes_dark_behind_a_healthy_front(gameday):
     primary, standby = gameday.regions
     with gameday.promising("recovery", "bounded_loss", "automatic", "single_writer"), gameday.traffic():

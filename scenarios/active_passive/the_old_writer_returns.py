@@ -4,9 +4,10 @@ They ignore what DNS says and keep to the address of the lost region. Once it is
 promoted meanwhile, its old writer must not take a single row of theirs.
 """
 
-from harness import Lose, seconds
+from harness import Lose, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(6), destructive=True)
 def test_the_old_writer_takes_no_write_when_it_returns(gameday):
     primary, standby = gameday.regions
     with gameday.promising("single_writer", "bounded_loss"), gameday.traffic(clients="stubborn"):

@@ -4,9 +4,10 @@ Its cluster should fail over to another instance in the same region, writes shou
 should be sent to another region, and no acknowledged write may be missing.
 """
 
-from harness import Stop, Writer, seconds
+from harness import Stop, Writer, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(2))
 def test_the_region_keeps_its_clients_when_its_database_fails_over(gameday):
     with gameday.promising("recovery", "no_lost_writes", "routing", "automatic"), gameday.traffic():
         gameday.steady(seconds(20))

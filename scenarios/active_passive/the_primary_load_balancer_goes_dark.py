@@ -5,9 +5,10 @@ send clients to the standby, no acknowledged write may be missing afterwards, an
 should be its clients.
 """
 
-from harness import Blackhole, LoadBalancer, seconds
+from harness import Blackhole, LoadBalancer, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(3), gate=True)
 def test_the_standby_serves_when_the_primary_load_balancer_goes_dark(gameday):
     primary, standby = gameday.regions
     promises = ("recovery", "no_lost_writes", "routing", "failback", "automatic")

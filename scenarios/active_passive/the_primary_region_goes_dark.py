@@ -5,9 +5,10 @@ while the replication that AWS carries itself goes on. Reads should be back with
 AWS documents for a failover between regions.
 """
 
-from harness import Blackhole, seconds
+from harness import Blackhole, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(7), destructive=True)
 def test_the_standby_takes_over_when_the_primary_region_goes_dark(gameday):
     primary, standby = gameday.regions
     promises = ("recovery", "bounded_loss", "automatic", "single_writer", "failback")

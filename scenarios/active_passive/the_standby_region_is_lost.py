@@ -4,9 +4,10 @@ Nobody is served by it, so nobody should notice: no write may wait for a replica
 there.
 """
 
-from harness import Lose, seconds
+from harness import Lose, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(3), destructive=True)
 def test_nobody_notices_when_the_standby_region_is_lost(gameday):
     standby = gameday.regions[1]
     with (

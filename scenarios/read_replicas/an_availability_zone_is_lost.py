@@ -4,9 +4,10 @@ Its database, its tasks and its half of the load balancer are gone at once. The 
 the other tasks should carry the load, and no acknowledged write may be missing.
 """
 
-from harness import Lose, seconds
+from harness import Lose, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(3))
 def test_the_other_zones_carry_on_when_the_writers_zone_is_lost(gameday):
     with gameday.promising("recovery", "no_lost_writes", "automatic"), gameday.traffic():
         gameday.steady(seconds(20))

@@ -4,9 +4,10 @@ Whatever was queued in it is gone. The API should go on, since rate limits and c
 job should still run exactly once.
 """
 
-from harness import Cache, Restart, seconds
+from harness import Cache, Restart, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(2.5))
 def test_no_job_is_lost_or_doubled_when_redis_loses_its_memory(gameday):
     (region,) = gameday.regions
     with gameday.promising("undisturbed", "jobs_exactly_once", undisturbed=gameday.everything()), gameday.traffic():

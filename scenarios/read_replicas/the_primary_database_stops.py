@@ -4,9 +4,10 @@ The writer fails over to its standby in another zone, as RDS does it. Writes sho
 write that was acknowledged may be missing, and reads, which the replica serves, should notice nothing.
 """
 
-from harness import Stop, Writer, seconds
+from harness import Stop, Writer, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(2), gate=True)
 def test_writes_come_back_and_none_is_lost_when_the_primary_database_stops(gameday):
     reads = gameday.operations("ponder_events", "api_key_stats")
     with gameday.promising("recovery", "no_lost_writes", "undisturbed", undisturbed=reads), gameday.traffic():

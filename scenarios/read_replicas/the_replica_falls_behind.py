@@ -5,9 +5,10 @@ time that its own periods allow, tell its subscribers, and fall silent again aft
 replica, and no later.
 """
 
-from harness import Lag, Replica, minutes, seconds
+from harness import Lag, Replica, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(3), gate=True)
 def test_the_lag_alarm_rings_and_falls_silent_when_the_replica_falls_behind(gameday):
     (region,) = gameday.regions
     with gameday.promising("lag_alarm", "bounded_staleness", "no_lost_writes"), gameday.traffic():

@@ -4,9 +4,10 @@ It is rebooted, since AWS refuses to stop a replica. Reads should fall back to t
 client notices, and go back to the replica afterwards.
 """
 
-from harness import Replica, Stop, seconds
+from harness import Replica, Stop, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(2))
 def test_reads_fall_back_to_the_writer_when_the_replica_stops(gameday):
     (region,) = gameday.regions
     with gameday.promising("undisturbed", "no_lost_writes", undisturbed=gameday.everything()), gameday.traffic():

@@ -4,9 +4,10 @@ ECS should start others and the load balancer should send requests to them as so
 way may be lost, acknowledged writes may not.
 """
 
-from harness import Service, Stop, Tasks, seconds
+from harness import Service, Stop, Tasks, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(2))
 def test_the_service_is_back_when_all_its_tasks_are_killed(gameday):
     (region,) = gameday.regions
     with gameday.promising("recovery", "no_lost_writes"), gameday.traffic():

@@ -4,9 +4,10 @@ A healthy replica of an idle writer looks as if it lagged, since its newest chan
 that wakes people for nothing, and is not believed the next time: it should keep silent.
 """
 
-from harness import Service, Stop, minutes, seconds
+from harness import Service, Stop, minutes, scenario, seconds
 
 
+@scenario(lasts=minutes(7.5), cadence="weekly")
 def test_the_lag_alarm_keeps_silent_when_the_writer_is_idle(gameday):
     (region,) = gameday.regions
     with gameday.promising("no_false_alarm"), gameday.traffic(reads_only=True):

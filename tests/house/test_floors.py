@@ -14,9 +14,12 @@ FLOORS = {
     "harness.clock": 0,
     "harness.errors": 0,
     "harness": 1,  # the package itself gives out floors 0 and 1
+    "harness.card": 1,
     "harness.topology": 1,
     "harness.faults": 1,
     "harness.objectives": 1,
+    "harness.expectations": 1,
+    "harness.prices": 1,
     "harness.verdicts": 1,
     "harness.configuration": 1,
     "harness.timeline": 2,
@@ -26,6 +29,7 @@ FLOORS = {
     "harness.header": 2,
     "harness.record": 2,
     "harness.judges": 3,
+    "harness.matrix": 3,
     "harness.target": 4,
     "harness.cloud": 4,
     "harness.data": 4,
@@ -36,6 +40,7 @@ FLOORS = {
     "harness.reporting": 5,
     "harness.provision": 6,
     "harness.console": 6,
+    "harness.script": 6,
     "harness.clients": 6,
     "harness.sights": 6,
     "harness.catalogue": 6,
@@ -43,13 +48,21 @@ FLOORS = {
     "harness.experiment": 6,
     "harness.aftermath": 6,
     "harness.outlook": 6,
+    "harness.explanation": 6,
     "harness.gameday": 6,
     "harness.plugin": 6,
     "harness.runner": 6,
     "harness.cli": 6,
 }
 # The doors that may start the twin or read where it runs.
-TWIN_DOORS = {"harness.session", "harness.outlook", "harness.runner", "harness.cli", "harness.plugin"}
+TWIN_DOORS = {
+    "harness.session",
+    "harness.outlook",
+    "harness.runner",
+    "harness.cli",
+    "harness.plugin",
+    "harness.explanation",
+}
 PORTERS = {
     "boto3": "harness.cloud",
     "botocore": "harness.cloud",
