@@ -239,7 +239,9 @@ class Fleet:
 
     def _check(self, task: Task) -> None:
         """One container health check, as Docker makes it: the next is due an interval after the end of this one."""
-        result = check(self._hands.network, self._hands.clock, task.place, task.address, _HEALTH_PATH, CHECK_TIMEOUT)
+        result = check(
+            self._hands.network, self._hands.clock, task.place, (task.address, PORT), _HEALTH_PATH, CHECK_TIMEOUT
+        )
         with self._lock:
             task.failed_checks = 0 if result.passed else task.failed_checks + 1
             health: ContainerHealth = task.health

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from harness.clock import Clock, Duration, Instant, seconds
 from harness.twin import names
-from harness.twin.api.elbv2.checks import TargetWatch
+from harness.twin.api.elbv2.checks import FIRST_CHECK, TargetWatch
 from harness.twin.api.elbv2.opinions import DRAINING, REGISTERING, CheckResult, Opinion, admitted, together
+from harness.twin.api.elbv2.settings import HealthSettings
 from harness.twin.designs.model import LoadBalancerPlan, RegionPlan
 from harness.twin.engines.haproxy import Counters, HaproxyNode
 from harness.twin.names import Names, Pointer
@@ -51,6 +53,7 @@ class Balancer:
         self.plan = plan
         self.created: Instant = clock.now()
         self.deregistration_delay: Duration = plan.deregistration_delay
+        self._health = HealthSettings.of(plan)
         self._clock = clock
         self._scheduler = scheduler
         self._network = network
@@ -89,6 +92,11 @@ class Balancer:
         """The target group's ARN."""
         return names.arn("elasticloadbalancing", self.plan.region, self.group_dimension)
 
+    @property
+    def health(self) -> HealthSettings:
+        """The health check in force."""
+        return self._health
+
     def boot(self) -> None:
         """Start every node, together, and give the load balancer its name."""
         with ThreadPoolExecutor(len(self._nodes)) as pool:
@@ -116,7 +124,8 @@ class Balancer:
             for node in self._nodes:
                 if not known or target in node.removed:
                     node.removed.discard(target)
-                    node.engine.add(target)
+                    if node.engine.pid is not None:
+                        node.engine.add(target)
                 node.opinions[target] = REGISTERING
                 self._watch(node, target, self._turns[target])
             self._send()
@@ -136,6 +145,18 @@ class Balancer:
             self.deregistration_delay, lambda: self._forget(target, turn), f"deregistration of {target}"
         )
 
+    def modify(self, wanted: Mapping[str, Any]) -> None:
+        """ModifyTargetGroup: every target is asked in the new way from now on; what is known of it stays.
+
+        Raises ``AwsError`` and changes nothing when AWS would refuse.
+        """
+        with self._lock:
+            self._health = self._health.changed(wanted)
+            for node in self._nodes:
+                for target, watch in list(node.watches.items()):
+                    watch.stop()
+                    self._watch(node, target, self._turns[target], min(FIRST_CHECK, self._health.interval))
+
     def targets(self) -> Mapping[str, Opinion]:
         """Every registered or draining target with what the nodes together say of it."""
         with self._lock:
@@ -148,34 +169,40 @@ class Balancer:
         with self._lock:
             return {node.zone: _counts(node.opinions.values()) for node in self._nodes}
 
-    def counters(self) -> Counters:
-        """Requests and failures of all nodes since they started."""
-        total = Counters(0, 0, 0)
-        for node in self._nodes:
-            one = node.engine.counters()
-            total = Counters(
-                total.requests + one.requests, total.elb_5xx + one.elb_5xx, total.target_5xx + one.target_5xx
-            )
-        return total
+    def counters(self) -> Mapping[str, Counters]:
+        """What each zone's node has counted since it started; a node whose process is gone is left out."""
+        return {node.zone: node.engine.counters() for node in self._nodes if node.engine.pid is not None}
+
+    def response_times(self) -> list[Duration]:
+        """How long targets took to answer, for the requests since the last call; at most what the nodes remember."""
+        return [span for node in self._nodes if node.engine.pid is not None for span in node.engine.response_times()]
 
     def processes(self) -> Mapping[str, int | None]:
         """The process of each zone's node, ``None`` for one that is gone."""
         return {node.zone: node.engine.pid for node in self._nodes}
 
-    def _watch(self, node: _Node, target: str, turn: int) -> None:
+    def _watch(self, node: _Node, target: str, turn: int, first: Duration = FIRST_CHECK) -> None:
+        settings = self._health
+
+        def asking() -> None:
+            with self._lock:
+                if self._turns.get(target) == turn:
+                    node.opinions[target] = node.opinions[target].asked()
+
         def report(result: CheckResult) -> None:
-            self._judge(node, target, turn, result)
+            with self._lock:
+                if self._turns.get(target) == turn and node.opinions[target].state != "draining":
+                    node.opinions[target] = node.opinions[target].after(result, settings)
+                    self._send()
 
-        node.watches[target] = TargetWatch(self._network, self._clock, node.engine.place, self.plan, target, report)
-
-    def _judge(self, node: _Node, target: str, turn: int, result: CheckResult) -> None:
-        with self._lock:
-            if self._turns.get(target) == turn and node.opinions[target].state != "draining":
-                node.opinions[target] = node.opinions[target].after(result, self.plan)
-                self._send()
+        place = node.engine.place
+        node.watches[target] = TargetWatch(self._network, self._clock, place, settings, target, asking, report, first)
 
     def _send(self) -> None:
+        """Tell every node whom to send requests to; one whose process is gone has nobody to tell."""
         for node in self._nodes:
+            if node.engine.pid is None:
+                continue
             wanted = admitted(node.opinions)
             for target in wanted - node.sending_to:
                 node.engine.admit(target)
@@ -196,7 +223,7 @@ class Balancer:
             if self._turns.get(target) != turn or self._nodes[0].opinions[target].state != "draining":
                 return
             for node in self._nodes:
-                if target not in node.removed and node.engine.remove(target):
+                if target not in node.removed and (node.engine.pid is None or node.engine.remove(target)):
                     node.removed.add(target)
             if all(target in node.removed for node in self._nodes):
                 for node in self._nodes:
