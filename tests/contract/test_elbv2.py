@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -222,6 +223,20 @@ def test_a_lost_zone_leaves_the_name(world: Rig) -> None:
     world.stage.until(lambda: addresses() == (NODES[0],), seconds(40))
     world.stage.network.restore_zone("us-east-1", "b")
     world.stage.until(lambda: addresses() == NODES, seconds(40))
+
+
+def test_a_frozen_node_does_not_stop_the_others_and_catches_up(world: Rig) -> None:
+    world.serve(FIRST, SECOND)
+    frozen = world.elb.processes("us-east-1", "agentauri-alb")["b"]
+    assert frozen is not None
+    os.kill(frozen, signal.SIGSTOP)
+    try:
+        world.kill(FIRST)
+        world.becomes(FIRST, "unhealthy", "Target.FailedHealthChecks")
+        world.stage.until(lambda: world.servers() == {SECOND})
+    finally:
+        os.kill(frozen, signal.SIGCONT)
+    world.stage.until(lambda: {world.stage.get(NODES[1])[0] for _ in range(4)} == {200})
 
 
 def test_a_request_does_not_wait_for_delayed_acknowledgements(world: Rig) -> None:

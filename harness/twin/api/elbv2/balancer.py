@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from harness.clock import Clock, Duration, Instant, seconds
+from harness.clock import Clock, Duration, Instant, monotonic_nanoseconds, seconds
+from harness.errors import TwinFault
 from harness.twin import names
 from harness.twin.api.elbv2.checks import FIRST_CHECK, TargetWatch
 from harness.twin.api.elbv2.opinions import DRAINING, REGISTERING, CheckResult, Opinion, admitted, together
@@ -24,17 +26,25 @@ from harness.twin.schedule import Scheduler
 NODE_OCTET = 80
 DNS_TTL = 60
 
+Answer = TypeVar("Answer")
+
+_CLOSING = seconds(1)
+_LEFT_ALONE_SECONDS = 2
+_LOG = logging.getLogger("twin.elbv2")
+
 
 @dataclass
 class _Node:
-    """A node with its view of every target and the commands it has already been given."""
+    """A node with its view of every target and what its process already knows: whom it has, whom it sends to."""
 
     zone: str
     engine: HaproxyNode
     opinions: dict[str, Opinion] = field(default_factory=dict)
     watches: dict[str, TargetWatch] = field(default_factory=dict)
     sending_to: frozenset[str] = frozenset()
-    removed: set[str] = field(default_factory=set)
+    servers: set[str] = field(default_factory=set)
+    left_alone_until: int = 0
+    """CLOCK_MONOTONIC; its process did not answer, and asking it costs everybody a time-out."""
 
 
 class Balancer:
@@ -122,10 +132,6 @@ class Balancer:
                 return
             self._turns[target] = self._turns.get(target, 0) + 1
             for node in self._nodes:
-                if not known or target in node.removed:
-                    node.removed.discard(target)
-                    if node.engine.pid is not None:
-                        node.engine.add(target)
                 node.opinions[target] = REGISTERING
                 self._watch(node, target, self._turns[target])
             self._send()
@@ -170,12 +176,12 @@ class Balancer:
             return {node.zone: _counts(node.opinions.values()) for node in self._nodes}
 
     def counters(self) -> Mapping[str, Counters]:
-        """What each zone's node has counted since it started; a node whose process is gone is left out."""
-        return {node.zone: node.engine.counters() for node in self._nodes if node.engine.pid is not None}
+        """What each zone's node has counted since it started; a node that does not answer is left out."""
+        return {node.zone: told for node in self._nodes for told in _asked(node, node.engine.counters)}
 
     def response_times(self) -> list[Duration]:
         """How long targets took to answer, for the requests since the last call; at most what the nodes remember."""
-        return [span for node in self._nodes if node.engine.pid is not None for span in node.engine.response_times()]
+        return [span for node in self._nodes for told in _asked(node, node.engine.response_times) for span in told]
 
     def processes(self) -> Mapping[str, int | None]:
         """The process of each zone's node, ``None`` for one that is gone."""
@@ -199,16 +205,9 @@ class Balancer:
         node.watches[target] = TargetWatch(self._network, self._clock, place, settings, target, asking, report, first)
 
     def _send(self) -> None:
-        """Tell every node whom to send requests to; one whose process is gone has nobody to tell."""
+        """Bring every node's process up to date; one that does not answer is told again after the next check."""
         for node in self._nodes:
-            if node.engine.pid is None:
-                continue
-            wanted = admitted(node.opinions)
-            for target in wanted - node.sending_to:
-                node.engine.admit(target)
-            for target in node.sending_to - wanted:
-                node.engine.withhold(target)
-            node.sending_to = wanted
+            _asked(node, lambda node=node: _update(node))
         self._point()
 
     def _point(self) -> None:
@@ -223,15 +222,41 @@ class Balancer:
             if self._turns.get(target) != turn or self._nodes[0].opinions[target].state != "draining":
                 return
             for node in self._nodes:
-                if target not in node.removed and (node.engine.pid is None or node.engine.remove(target)):
-                    node.removed.add(target)
-            if all(target in node.removed for node in self._nodes):
+                if target in node.servers and (
+                    node.engine.pid is None or any(_asked(node, node.engine.remove, target))
+                ):
+                    node.servers.discard(target)
+            if not any(target in node.servers for node in self._nodes):
                 for node in self._nodes:
-                    node.removed.discard(target)
                     del node.opinions[target]
                 del self._turns[target]
                 return
-        self._scheduler.later(seconds(1), lambda: self._forget(target, turn), f"deregistration of {target}")
+        self._scheduler.later(_CLOSING, lambda: self._forget(target, turn), f"deregistration of {target}")
+
+
+def _update(node: _Node) -> None:
+    """Give the node's process the servers that it lacks, and traffic to those that shall have it."""
+    for target in set(node.opinions) - node.servers:
+        node.engine.add(target)
+        node.servers.add(target)
+    wanted = admitted(node.opinions)
+    for target in wanted - node.sending_to:
+        node.engine.admit(target)
+    for target in (node.sending_to - wanted) & node.servers:
+        node.engine.withhold(target)
+    node.sending_to = wanted
+
+
+def _asked(node: _Node, question: Callable[..., Answer], *arguments: str) -> list[Answer]:
+    """The node's answer; none, and a line in the log, from a process that is gone or frozen by an act of nature."""
+    if node.engine.pid is None or monotonic_nanoseconds() < node.left_alone_until:
+        return []
+    try:
+        return [question(*arguments)]
+    except TwinFault as fault:
+        _LOG.warning("the node in zone %s: %s", node.zone, fault)
+        node.left_alone_until = monotonic_nanoseconds() + _LEFT_ALONE_SECONDS * 1_000_000_000
+        return []
 
 
 def _node(network: Network, clock: Clock, state: Path, region: RegionPlan, zone: str) -> _Node:
