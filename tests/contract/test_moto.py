@@ -43,11 +43,25 @@ class Aws:
         return boto3.client(service, region_name=region, endpoint_url=self.url, config=config, **keys)
 
 
+class Own:
+    """A service of the twin with tagged resources, one of which lost its tags."""
+
+    def tagged(self, region: str) -> list[tuple[str, dict[str, str]]]:
+        if region != "us-east-1":
+            return []
+        kinds = {"rds": ("db:w-1", "cluster:w"), "elasticache": ("cluster:c", "replicationgroup:c")}
+        return [
+            (f"arn:aws:{service}:{region}:123456789012:{name}", {"kind": name.partition(":")[0]})
+            for service, names in kinds.items()
+            for name in names
+        ] + [(f"arn:aws:rds:{region}:123456789012:db:bare", {})]
+
+
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     clock = Clock.start(SPEED)
     gateway = Gateway(clock)
-    tagging = Tagging([Topics(gateway, design("active_passive", "hardened"))])
+    tagging = Tagging([Own(), Topics(gateway, design("active_passive", "hardened"))])
     door = FrontDoor(clock, [tagging], tmp_path_factory.mktemp("audit") / "audit.jsonl", {}, gateway)
     listening = socket.create_server(("127.0.0.1", 0))
     door.serve(listening)
@@ -329,6 +343,26 @@ def test_the_tagging_api_knows_what_moto_keeps(aws: Aws, table: Any, labelled: s
         tagging.get_resources(ResourcesPerPage=101)
     with refused("PaginationTokenExpiredException"):
         tagging.get_resources(PaginationToken="nobody gave this")
+
+
+def test_the_tagging_api_knows_the_twins_own_resources(aws: Aws) -> None:
+    tagging = aws("resourcegroupstaggingapi")
+    pages = [tagging.get_resources(ResourcesPerPage=2, ResourceTypeFilters=["rds", "elasticache:cluster"])]
+    while token := pages[-1]["PaginationToken"]:
+        again = {"ResourcesPerPage": 2, "ResourceTypeFilters": ["rds", "elasticache:cluster"]}
+        pages.append(tagging.get_resources(PaginationToken=token, **again))
+    found = [each["ResourceARN"] for page in pages for each in page["ResourceTagMappingList"]]
+    own = "arn:aws:{}:us-east-1:123456789012:{}"
+    assert found == [
+        own.format("elasticache", "cluster:c"),
+        own.format("rds", "cluster:w"),
+        own.format("rds", "db:w-1"),
+    ]
+    (one,) = tagging.get_resources(TagFilters=[{"Key": "kind", "Values": ["db", "x"]}])["ResourceTagMappingList"]
+    assert one == {"ResourceARN": own.format("rds", "db:w-1"), "Tags": [{"Key": "kind", "Value": "db"}]}
+    named = tagging.get_resources(ResourceARNList=[own.format("rds", "cluster:w")])["ResourceTagMappingList"]
+    assert [each["ResourceARN"] for each in named] == [own.format("rds", "cluster:w")]
+    assert aws("resourcegroupstaggingapi", "ap-south-1").get_resources()["ResourceTagMappingList"] == []
 
 
 def test_what_moto_does_not_build_says_so(aws: Aws) -> None:
