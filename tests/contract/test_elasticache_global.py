@@ -78,7 +78,7 @@ def test_a_secondary_region_streams_and_is_read_only(world: Caches) -> None:
 def test_nobody_fails_a_global_datastore_over_when_its_primary_region_is_gone(world: Caches) -> None:
     world.stage.network.wan.lose(US)
     try:
-        world.stage.clock.sleep(seconds(30))
+        world.stage.clock.sleep(seconds(12))
         assert roles(world) == {US: "PRIMARY", EU: "SECONDARY"}
         eu = world.primary(NAME, EU)
         assert world.say(eu, "SET", "x", "1", place=f"{EU}a-app").startswith("-READONLY")

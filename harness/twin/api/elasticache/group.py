@@ -94,12 +94,6 @@ class Group:
         with self._lock:
             return self._multi_az
 
-    @property
-    def follows(self) -> bool:
-        """Whether its primary follows another region's: then nobody can write here."""
-        with self._lock:
-            return self._upstream is not None
-
     def boot(self, upstream: str | None) -> None:
         """Start the primary, then its replicas; ``upstream`` is the backplane address of another region's primary."""
         self._upstream = upstream
