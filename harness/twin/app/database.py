@@ -156,7 +156,9 @@ class Pool:
                 yield session
                 self.works = True
         except DatabaseDown:
-            await self._drop()
+            # One that was lent before the last failure says nothing of the connections that were made since.
+            if generation == self._generation:
+                await self._drop()
             raise
         finally:
             self._seats.release()
