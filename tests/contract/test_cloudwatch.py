@@ -338,9 +338,6 @@ def test_other_refusals(platform, cloudwatch):
     assert refused(lambda: cloudwatch.set_alarm_state(AlarmName="no", StateValue="OK", StateReason="x")) == (
         "ResourceNotFound"
     )
-    assert (
-        refused(lambda: cloudwatch.put_composite_alarm(AlarmName="c", AlarmRule="ALARM(x)")) == "NotImplementedByTwin"
-    )
     assert refused(lambda: cloudwatch.describe_alarms(NextToken="nonsense")) == "InvalidNextToken"
 
 

@@ -104,7 +104,7 @@ def _each(function: Callable[..., Value]) -> Callable[..., Value]:
 
 
 def _aggregate(function: Callable[[list[float]], float], *, missing_as_zero: bool = False) -> Callable[..., Value]:
-    """A number of one series; of several, one series. ``missing_as_zero`` concerns the latter, where one has a value."""
+    """A number of one series, a series of several; of these, ``missing_as_zero`` counts holes beside a value."""
 
     def apply(context: Context, value: Value) -> Value:
         if not isinstance(value, Bundle):

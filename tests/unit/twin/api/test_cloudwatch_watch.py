@@ -107,14 +107,22 @@ def test_minute_alarms_are_judged_at_whole_minutes_only(world):
     assert world.tick(120) == "ALARM"
 
 
-def test_ten_second_alarms_need_high_resolution_data(world):
+def test_a_ten_second_alarm_on_a_standard_metric_lapses_within_each_minute(world):
+    world.alarm(Period=10, EvaluationPeriods=1)
+    states = []
+    for at in range(10, 130, 10):
+        world.publish(at - 10, 70.0)
+        states.append(world.tick(at))
+    assert states == (["ALARM"] * 3 + ["INSUFFICIENT_DATA"] * 3) * 2
+
+
+def test_a_ten_second_alarm_follows_a_high_resolution_metric(world):
     world.alarm(Period=10)
-    world.publish(0, 70.0)
-    world.publish(10, 70.0)
-    assert world.tick(20) == "INSUFFICIENT_DATA"
-    world.publish(0, 70.0, high_resolution=True)
-    world.publish(10, 70.0, high_resolution=True)
-    assert world.tick(20) == "ALARM"
+    states = []
+    for at, value in ((10, 70.0), (20, 70.0), (30, 1.0), (40, 70.0), (50, 70.0)):
+        world.publish(at - 10, value, high_resolution=True)
+        states.append(world.tick(at))
+    assert states == ["INSUFFICIENT_DATA", "ALARM", "OK", "OK", "ALARM"]
 
 
 def test_a_longer_period_slides_minute_by_minute(world):
