@@ -273,7 +273,7 @@ def _fewest_samples(given: Mapping[str, Any], watched: Query) -> float:
     share = rank(watched.source.statistic) if watched.source else None
     if choice == "evaluate" or share is None or not 0 < share < 1:
         return 0.0
-    return 10 / (1 - share) if share >= 0.5 else 10 / share
+    return round(10 / (1 - share if share >= 0.5 else share), 6)
 
 
 def _check_reach(reach: int, period: int) -> None:
