@@ -96,3 +96,9 @@ def test_alarms_at_the_limits_are_taken(aws: Any, given: dict[str, Any]) -> None
 )
 def test_what_the_twin_has_not_of_alarms_says_so(aws: Any, given: dict[str, Any]) -> None:
     assert refused(lambda: aws.put_metric_alarm(**stated(**given))) == "NotImplementedByTwin"
+
+
+def test_other_operations_say_that_they_are_not_built(aws: Any) -> None:
+    assert refused(lambda: aws.list_dashboards()) == "NotImplementedByTwin"
+    assert refused(lambda: aws.list_metric_streams()) == "NotImplementedByTwin"
+    assert refused(lambda: aws.describe_anomaly_detectors()) == "NotImplementedByTwin"
