@@ -369,7 +369,11 @@ def test_a_switchover_loses_nothing_and_aurora_fails_over_within_its_region() ->
         assert w.call("DescribeDBClusterSnapshots")["DBClusterSnapshots"] == []
         w.metrics.points.clear()
         w.rds._lag.publish()
-        assert {point[1] for point in w.metrics.points} == {"DatabaseConnections", "AuroraGlobalDBReplicationLag"}
+        assert {point[1] for point in w.metrics.points} == {
+            "DatabaseConnections",
+            "AuroraGlobalDBReplicationLag",
+            "AuroraGlobalDBRPOLag",
+        }
 
 
 def test_a_zone_without_power_fails_over_and_its_servers_come_back_with_it() -> None:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from harness.clock import Instant
+from harness.twin.api.cloudwatch import actions
 from harness.twin.api.cloudwatch.evaluation import COMPARISONS, TREATMENTS, State, Treatment
 from harness.twin.api.cloudwatch.metrics import Metric
-from harness.twin.api.cloudwatch.queries import Query, Source, check_period, dimensions_of, period_of, queries_of
-from harness.twin.api.cloudwatch.statistics import check
+from harness.twin.api.cloudwatch.queries import (
+    Query,
+    Source,
+    check_period,
+    check_result,
+    dimensions_of,
+    period_of,
+    queries_of,
+)
+from harness.twin.api.cloudwatch.statistics import check, rank
 from harness.twin.calls import AwsError
 from harness.twin.designs.model import AlarmPlan
 from harness.twin.names import arn
@@ -40,13 +50,52 @@ _STATED = (
 )
 
 
+_UNBUILT = (
+    "ActionConfiguration",
+    "EvaluationCriteria",
+    "EvaluationInterval",
+    "EvaluationWindow",
+    "ThresholdMetricId",
+    "WarmUpConfiguration",
+)
+_OF_ONE_METRIC = (
+    "MetricName",
+    "Namespace",
+    "Dimensions",
+    "Period",
+    "Unit",
+    "Statistic",
+    "ExtendedStatistic",
+)
+_MOST_METRICS = 10
+
+
 @dataclass(frozen=True)
-class Settings:
-    """What an alarm watches. ``stated``: PutMetricAlarm's parameters in botocore's shape; ``period`` in seconds."""
+class Stated:
+    """What an alarm of either kind is. ``stated``: the parameters of the call that put it, in botocore's shape."""
 
     region: str
     name: str
     stated: Mapping[str, Any]
+    kind: ClassVar[str] = "MetricAlarm"
+
+    @property
+    def arn(self) -> str:
+        """The alarm's ARN."""
+        return arn("cloudwatch", self.region, f"alarm:{self.name}")
+
+    def actions(self, state: State) -> tuple[str, ...]:
+        """The ARNs to notify when the alarm enters ``state``."""
+        return tuple(self.stated.get(actions.MEMBERS[state], ()))
+
+
+@dataclass(frozen=True)
+class Settings(Stated):
+    """What a metric alarm watches; ``period`` in seconds.
+
+    ``fewest_samples``: a percentile of fewer samples than these does not change the state (0: always evaluated).
+    """
+
     queries: tuple[Query, ...]
     watched: Query
     period: int
@@ -55,11 +104,7 @@ class Settings:
     comparison: str
     threshold: float
     treat: Treatment
-
-    @property
-    def arn(self) -> str:
-        """The alarm's ARN."""
-        return arn("cloudwatch", self.region, f"alarm:{self.name}")
+    fewest_samples: float = 0.0
 
     @property
     def source(self) -> Source | None:
@@ -70,17 +115,12 @@ class Settings:
         """Whether a datapoint is beyond the threshold."""
         return COMPARISONS[self.comparison](value, self.threshold)
 
-    def actions(self, state: State) -> tuple[str, ...]:
-        """The ARNs to notify when the alarm enters ``state``."""
-        member = {"OK": "OKActions", "ALARM": "AlarmActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}[state]
-        return tuple(self.stated.get(member, ()))
 
-
-@dataclass
+@dataclass(eq=False)
 class Alarm:
-    """An alarm and its state; guarded by the lock of whoever holds it."""
+    """An alarm and its state; guarded by the lock of whoever holds it. ``judged``: its settings have been evaluated."""
 
-    settings: Settings
+    settings: Stated
     configured: Instant
     updated: Instant
     transitioned: Instant
@@ -88,6 +128,7 @@ class Alarm:
     reason: str = "Unchecked: Initial alarm creation"
     reason_data: str | None = None
     actions_enabled: bool = True
+    judged: bool = False
     tags: dict[str, str] = field(default_factory=dict)
 
     def described(self) -> dict[str, Any]:
@@ -108,7 +149,11 @@ class Alarm:
 
 
 def settings_of(region: str, given: Mapping[str, Any]) -> Settings:
-    """The settings that PutMetricAlarm was given; raises ``AwsError`` for what AWS refuses."""
+    """The settings that PutMetricAlarm was given; raises ``AwsError`` for what AWS refuses.
+
+    Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+    """
+    _check_members(given)
     queries = _queries(region, given)
     watched = next(query for query in queries if query.returned)
     evaluation_periods = given["EvaluationPeriods"]
@@ -120,15 +165,11 @@ def settings_of(region: str, given: Mapping[str, Any]) -> Settings:
     if datapoints > evaluation_periods:
         raise AwsError("ValidationError", "DatapointsToAlarm must be less than or equal to EvaluationPeriods.")
     _check_reach(period * evaluation_periods, period)
-    _check_comparison(given)
-    _check_actions(given)
-    stated = {name: given[name] for name in _STATED if name in given}
-    for member in ("OKActions", "AlarmActions", "InsufficientDataActions", "Dimensions"):
-        stated.setdefault(member, [])
+    actions.check(region, given)
     return Settings(
         region,
         given["AlarmName"],
-        stated,
+        stated_of(given, _STATED),
         queries,
         watched,
         period,
@@ -137,7 +178,21 @@ def settings_of(region: str, given: Mapping[str, Any]) -> Settings:
         given["ComparisonOperator"],
         float(given["Threshold"]),
         treat,
+        _fewest_samples(given, watched),
     )
+
+
+def check_name(name: str) -> None:
+    """Raise ``AwsError`` when an alarm's name holds an ASCII control character."""
+    if any(ord(letter) < 32 or ord(letter) == 127 for letter in name):
+        raise AwsError("ValidationError", "AlarmName must not contain ASCII control characters.")
+
+
+def stated_of(given: Mapping[str, Any], members: Sequence[str]) -> dict[str, Any]:
+    """Those of ``members`` that were given; lists of actions and dimensions that were not are empty, as on AWS."""
+    stated = {name: given[name] for name in members if name in given}
+    lists = [*actions.MEMBERS.values(), *(["Dimensions"] if "Dimensions" in members else [])]
+    return {**{name: [] for name in lists}, **stated}
 
 
 def planned(plan: AlarmPlan) -> dict[str, Any]:
@@ -162,17 +217,25 @@ def planned(plan: AlarmPlan) -> dict[str, Any]:
     return parameters
 
 
+def _check_members(given: Mapping[str, Any]) -> None:
+    for name in _UNBUILT:
+        if given.get(name) is not None:
+            raise AwsError("NotImplementedByTwin", f"The twin does not implement {name} of an alarm.", 501)
+    check_name(given["AlarmName"])
+    for name in ("EvaluationPeriods", "ComparisonOperator"):
+        if given.get(name) is None:
+            raise AwsError("ValidationError", f"{name} must be set.")
+    if given["ComparisonOperator"] not in COMPARISONS:
+        raise AwsError("NotImplementedByTwin", "The twin does not implement anomaly detection alarms.", 501)
+    if given.get("Threshold") is None:
+        raise AwsError("ValidationError", "Threshold must be set for a static threshold alarm.")
+    if not math.isfinite(given["Threshold"]):
+        raise AwsError("ValidationError", "Threshold must be a finite number.")
+
+
 def _queries(region: str, given: Mapping[str, Any]) -> tuple[Query, ...]:
-    single = [
-        name for name in ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period") if given.get(name)
-    ]
     if given.get("Metrics"):
-        if single:
-            raise AwsError("ValidationError", f"{single[0]} must not be set when Metrics is.")
-        queries = queries_of(region, given["Metrics"], SHORT_PERIODS)
-        if sum(query.returned for query in queries) != 1:
-            raise AwsError("ValidationError", "Exactly one element of the metrics list should return data.")
-        return queries
+        return _math(region, given)
     missing = [name for name in ("MetricName", "Namespace", "Period") if not given.get(name)]
     if missing:
         raise AwsError("ValidationError", f"{missing[0]} or Metrics must be set.")
@@ -180,27 +243,40 @@ def _queries(region: str, given: Mapping[str, Any]) -> tuple[Query, ...]:
     if len(statistics) != 1:
         raise AwsError("ValidationError", "Exactly one of Statistic and ExtendedStatistic must be set.")
     check(given[statistics[0]])
+    if statistics == ["ExtendedStatistic"] and rank(given["ExtendedStatistic"]) is None:
+        raise AwsError("ValidationError", f"The value {given['ExtendedStatistic']} is no extended statistic.")
     check_period(given["Period"], SHORT_PERIODS)
     metric = Metric.of(region, given["Namespace"], given["MetricName"], dimensions_of(given.get("Dimensions")))
     source = Source(metric, given[statistics[0]], given["Period"], given.get("Unit"))
     return (Query("m1", given["MetricName"], returned=True, source=source),)
 
 
+def _math(region: str, given: Mapping[str, Any]) -> tuple[Query, ...]:
+    single = [name for name in _OF_ONE_METRIC if given.get(name)]
+    if single:
+        raise AwsError("ValidationError", f"{single[0]} must not be set when Metrics is.")
+    queries = queries_of(region, given["Metrics"], SHORT_PERIODS)
+    returned = [query for query in queries if query.returned]
+    if len(returned) != 1:
+        raise AwsError("ValidationError", "Exactly one element of the metrics list should return data.")
+    if sum(query.source is not None for query in queries) > _MOST_METRICS:
+        raise AwsError("ValidationError", f"An alarm can watch an expression of {_MOST_METRICS} metrics at most.")
+    check_result(queries, returned[0])
+    return queries
+
+
+def _fewest_samples(given: Mapping[str, Any], watched: Query) -> float:
+    """How many samples a percentile needs to be significant, when the alarm ignores one that is not."""
+    choice = given.get("EvaluateLowSampleCountPercentile") or "evaluate"
+    if choice not in ("evaluate", "ignore"):
+        raise AwsError("ValidationError", f"Option {choice} for EvaluateLowSampleCountPercentile is not supported.")
+    share = rank(watched.source.statistic) if watched.source else None
+    if choice == "evaluate" or share is None or not 0 < share < 1:
+        return 0.0
+    return round(10 / (1 - share if share >= 0.5 else share), 6)
+
+
 def _check_reach(reach: int, period: int) -> None:
     if reach > (_WEEK if period >= _HOUR else _DAY):
         days = "seven days" if period >= _HOUR else "a day"
         raise AwsError("ValidationError", f"Metrics cannot be checked across more than {days}.")
-
-
-def _check_comparison(given: Mapping[str, Any]) -> None:
-    if given["ComparisonOperator"] not in COMPARISONS or given.get("ThresholdMetricId"):
-        raise AwsError("NotImplementedByTwin", "The twin does not implement anomaly detection alarms.", 501)
-    if given.get("Threshold") is None:
-        raise AwsError("ValidationError", "Threshold must be set for a static threshold alarm.")
-
-
-def _check_actions(given: Mapping[str, Any]) -> None:
-    for member in ("OKActions", "AlarmActions", "InsufficientDataActions"):
-        for action in given.get(member) or ():
-            if not action.startswith("arn:aws:sns:"):
-                raise AwsError("ValidationError", f"Invalid arn syntax or unsupported action: {action}")

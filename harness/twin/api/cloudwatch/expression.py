@@ -1,8 +1,9 @@
 """Metric math, a subset: arithmetic, comparison and logic over series, and the functions that alarms are made of.
 
 Grammar, loosest first: ``OR ||``, ``AND &&``, comparison, ``+ -``, ``* / %``, sign and ``!``, ``^`` (to the right).
-A series has one value or ``None`` (missing) a period; missing stays missing, and so does a division by zero.
-Source: CloudWatch User Guide, "Using math expressions with CloudWatch metrics".
+A series has one value or ``None`` (missing) a period. Between two series a missing value counts as 0 where the other
+one has a value; a division by zero is missing.
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
 """
 
 from __future__ import annotations
@@ -86,12 +87,20 @@ class Expression:
     uses: frozenset[str]
     uses_all_metrics: bool
 
-    def evaluate(self, context: Context) -> Series:
-        """One value or ``None`` a period. Raises ``AwsError`` when the result is no series or a name is unknown."""
-        value = _evaluate(self.root, context)
-        if isinstance(value, str | Bundle):
-            raise _invalid(self.source, "it does not return a single time series")
-        return row(value, context)
+    def value(self, context: Context) -> Value:
+        """What it comes to, perhaps a number that only other expressions can use. Raises ``AwsError``."""
+        return _evaluate(self.root, context)
+
+    def series(self, value: Value) -> Series:
+        """``value`` as the expression's result; raises ``AwsError`` unless it is one time series.
+
+        AWS refuses a number here, and gives an array of series back as several results.
+        """
+        if isinstance(value, Bundle):
+            raise AwsError("NotImplementedByTwin", "The twin does not return arrays of time series.", 501)
+        if not isinstance(value, tuple):
+            raise _invalid(self.source, "it must return a time series, not a number")
+        return value
 
 
 def parse(source: str) -> Expression:
@@ -221,11 +230,13 @@ def _evaluate(node: _Node, context: Context) -> Value:
     if isinstance(node, _Constant):
         return node.value
     if isinstance(node, _Name):
-        if node.name not in context.series:
+        if node.name not in context.values:
             raise AwsError("ValidationError", f"Error in expression: no query has the id {node.name}.")
-        return context.series[node.name]
+        return context.values[node.name]
     if isinstance(node, _List):
-        return Bundle(tuple(row(_evaluate(item, context), context) for item in node.items))
+        items = [_evaluate(item, context) for item in node.items]
+        lists = [item.series if isinstance(item, Bundle) else (row(item, context),) for item in items]
+        return Bundle(tuple(series for several in lists for series in several))
     if isinstance(node, _Unary):
         return combine(_SIGNS[node.sign], context, _evaluate(node.operand, context))
     if isinstance(node, _Binary):

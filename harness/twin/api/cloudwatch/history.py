@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.clock import Instant
 
-_KEPT = 10_000
-"""Items kept over all regions; AWS keeps 30 days."""
+_KEPT = 4_000
+"""Items kept over all regions, about 5 KB each at most; AWS keeps 30 days."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,13 @@ class Item:
     kind: str
     summary: str
     data: Mapping[str, Any]
+    alarm_type: str = "MetricAlarm"
 
     def described(self) -> dict[str, Any]:
         """The item as DescribeAlarmHistory shows it."""
         return {
             "AlarmName": self.alarm,
-            "AlarmType": "MetricAlarm",
+            "AlarmType": self.alarm_type,
             "Timestamp": self.at.datetime,
             "HistoryItemType": self.kind,
             "HistorySummary": self.summary,
@@ -57,6 +58,7 @@ class History:
         kind: str | None = None,
         start: Instant | None = None,
         end: Instant | None = None,
+        alarm_types: Sequence[str] = ("MetricAlarm",),
     ) -> list[Item]:
         """The items of a region, oldest first, narrowed by whatever is given; ``start`` and ``end`` inclusive."""
         with self._lock:
@@ -65,6 +67,7 @@ class History:
             item
             for item in items
             if item.region == region
+            and item.alarm_type in alarm_types
             and alarm in (None, item.alarm)
             and kind in (None, item.kind)
             and (start is None or item.at >= start)

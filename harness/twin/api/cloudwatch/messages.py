@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.clock import Instant
 from harness.twin.api.cloudwatch.alarms import Alarm, Settings
+from harness.twin.api.cloudwatch.composite import Composite
 from harness.twin.api.cloudwatch.evaluation import State
 from harness.twin.api.cloudwatch.functions import Series
 from harness.twin.api.cloudwatch.metrics import Grid
@@ -47,6 +48,14 @@ def finding(settings: Settings, before: State, state: State, grid: Grid, values:
     return Finding(state, _reason(settings, before, state, recent), _data(settings, recent, values, at))
 
 
+def composite_finding(state: State, child: Alarm) -> Finding:
+    """The conclusion ``state`` of a composite alarm whose ``child`` was the last to change."""
+    moment = child.transitioned.datetime
+    reason = f"{child.settings.arn} transitioned to {child.state} at {moment:%A %d %B, %Y %H:%M:%S} UTC"
+    changed = {"value": child.state, "timestamp": stamp(child.transitioned)}
+    return Finding(state, reason, {"triggeringAlarms": [{"arn": child.settings.arn, "state": changed}]})
+
+
 def subject(alarm: str, region: str, state: State) -> str:
     """The subject of a notification: at most 100 characters, as SNS demands."""
     return f'{state}: "{alarm}" in {_REGION_TITLES.get(region, region)}'[:100]
@@ -55,24 +64,67 @@ def subject(alarm: str, region: str, state: State) -> str:
 def notification(alarm: Alarm, before: State, at: Instant) -> str:
     """The JSON that CloudWatch publishes to SNS when an alarm changes its state."""
     settings = alarm.settings
-    return json.dumps(
-        {
-            "AlarmName": settings.name,
-            "AlarmDescription": settings.stated.get("AlarmDescription"),
-            "AWSAccountId": ACCOUNT,
-            "AlarmConfigurationUpdatedTimestamp": stamp(alarm.configured),
-            "NewStateValue": alarm.state,
-            "NewStateReason": alarm.reason,
-            "StateChangeTime": stamp(at),
-            "Region": _REGION_TITLES.get(settings.region, settings.region),
-            "AlarmArn": settings.arn,
-            "OldStateValue": before,
-            "OKActions": list(settings.actions("OK")),
-            "AlarmActions": list(settings.actions("ALARM")),
-            "InsufficientDataActions": list(settings.actions("INSUFFICIENT_DATA")),
-            "Trigger": _trigger(settings),
+    told: dict[str, Any] = {
+        "AlarmName": settings.name,
+        "AlarmDescription": settings.stated.get("AlarmDescription"),
+        "AWSAccountId": ACCOUNT,
+        "AlarmConfigurationUpdatedTimestamp": stamp(alarm.configured),
+        "NewStateValue": alarm.state,
+        "NewStateReason": alarm.reason,
+        "StateChangeTime": stamp(at),
+        "Region": _REGION_TITLES.get(settings.region, settings.region),
+        "AlarmArn": settings.arn,
+        "OldStateValue": before,
+        "OKActions": list(settings.actions("OK")),
+        "AlarmActions": list(settings.actions("ALARM")),
+        "InsufficientDataActions": list(settings.actions("INSUFFICIENT_DATA")),
+    }
+    if isinstance(settings, Settings):
+        told["Trigger"] = _trigger(settings)
+    if isinstance(settings, Composite):
+        changed = json.loads(alarm.reason_data or "{}").get("triggeringAlarms", [])
+        told["AlarmRule"] = settings.stated["AlarmRule"]
+        told["TriggeringChildren"] = [
+            {"Arn": child["arn"], "State": {"Value": child["state"]["value"], "Timestamp": child["state"]["timestamp"]}}
+            for child in changed
+        ]
+    return json.dumps(told)
+
+
+def configuration(verb: str, alarm: Alarm) -> Mapping[str, Any]:
+    """HistoryData of a ConfigurationUpdate; ``verb`` is Create, Update or Delete."""
+    settings = alarm.settings
+    told = {
+        **{name: value for name, value in settings.stated.items() if name != "Metrics"},
+        "AlarmArn": settings.arn,
+        "AlarmConfigurationUpdatedTimestamp": stamp(alarm.configured),
+        "StateValue": alarm.state,
+        "StateUpdatedTimestamp": stamp(alarm.updated),
+        "ActionsEnabled": alarm.actions_enabled,
+        **({"Metrics": settings.stated["Metrics"]} if "Metrics" in settings.stated else {}),
+    }
+    return {"version": "1.0", "type": verb, f"{verb.lower().rstrip('e')}edAlarm": _lowered(told)}
+
+
+def _lowered(value: Any) -> Any:
+    """Names as CloudWatch spells them inside HistoryData: ``alarmName``, ``okactions``."""
+    if isinstance(value, Mapping):
+        return {
+            ("okactions" if name == "OKActions" else name[0].lower() + name[1:]): _lowered(item)
+            for name, item in value.items()
         }
-    )
+    return [_lowered(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def performed(topic: str, message: str, at: Instant, error: str | None) -> Mapping[str, Any]:
+    """HistoryData of an Action: what was published to ``topic`` for the change of state at ``at``."""
+    return {
+        "actionState": "Succeeded" if error is None else "Failed",
+        "stateUpdateTimestamp": at.nanoseconds // 1_000_000,
+        "notificationResource": topic,
+        "publishedMessage": json.dumps({"default": message}),
+        "error": error,
+    }
 
 
 def stamp(at: Instant) -> str:

@@ -1,4 +1,7 @@
-"""The calls about metrics: PutMetricData, GetMetricData, GetMetricStatistics, ListMetrics."""
+"""The calls about metrics: PutMetricData, GetMetricData, GetMetricStatistics, ListMetrics.
+
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Operations.html
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any
 
 from harness.clock import Clock, Instant, minutes, seconds
 from harness.twin.api.cloudwatch import queries, statistics
-from harness.twin.api.cloudwatch.metrics import Grid, Metric, Sample, Store
+from harness.twin.api.cloudwatch.metrics import Cell, Grid, Metric, Sample, Store
 from harness.twin.api.cloudwatch.queries import Query
 from harness.twin.api.paging import page
 from harness.twin.calls import AwsError, Call, Handler
@@ -18,7 +21,7 @@ SHORT_PERIODS = (1, 5, 10, 20, 30)
 _OLDEST, _LATEST = minutes(14 * 24 * 60), minutes(120)
 _MOST_POINTS, _MOST_METRIC_DATA = 1_440, 100_800
 _LARGEST_VALUE = 2.0**360
-_MOST_IN_A_CALL = 1_000
+_MOST_IN_A_CALL, _MOST_QUERIES = 1_000, 500
 _LIST_PAGE = 500
 _RECENTLY = minutes(180)
 
@@ -62,6 +65,11 @@ class MetricCalls:
         return Metric.of(region, namespace, datum["MetricName"], dimensions)
 
     def _get_data(self, call: Call) -> Mapping[str, Any]:
+        if len(call.parameters["MetricDataQueries"]) > _MOST_QUERIES:
+            raise AwsError("ValidationError", f"MetricDataQueries must not have more than {_MOST_QUERIES} elements.")
+        most = call.get("MaxDatapoints") or _MOST_METRIC_DATA
+        if not 0 < most <= _MOST_METRIC_DATA:
+            raise AwsError("ValidationError", f"MaxDatapoints must be from 1 to {_MOST_METRIC_DATA}.")
         stated = queries.queries_of(call.region, call.parameters["MetricDataQueries"], SHORT_PERIODS)
         start, end = _between(call)
         newest_first = call.get("ScanBy", "TimestampDescending") == "TimestampDescending"
@@ -71,7 +79,7 @@ class MetricCalls:
             for query in returned
             for moment, value in self._points(query, stated, start, end, newest_first=newest_first)
         ]
-        chosen, token = page(points, call.get("NextToken"), call.get("MaxDatapoints") or _MOST_METRIC_DATA)
+        chosen, token = page(points, call.get("NextToken"), most, error="InvalidNextToken")
         partial = "PartialData" if token else "Complete"
         answer: dict[str, Any] = {
             "MetricDataResults": [
@@ -99,34 +107,29 @@ class MetricCalls:
         return points[::-1] if newest_first else points
 
     def _get_statistics(self, call: Call) -> Mapping[str, Any]:
-        names = [*(call.get("Statistics") or ()), *(call.get("ExtendedStatistics") or ())]
-        if not names:
+        names, extended = call.get("Statistics") or (), call.get("ExtendedStatistics") or ()
+        if bool(names) == bool(extended):
             raise AwsError(
-                "InvalidParameterCombination", "At least one of Statistics and ExtendedStatistics is needed."
+                "InvalidParameterCombination", "Either Statistics or ExtendedStatistics must be given, and not both."
             )
-        for name in names:
+        for name in (*names, *extended):
             statistics.check(name)
         period, metric = call.parameters["Period"], self._asked(call)
         queries.check_period(period, SHORT_PERIODS)
-        start, end = _between(call)
-        grid = _grid(period, start, end)
+        grid = _grid(period, *_between(call))
         if grid.count > _MOST_POINTS:
             raise AwsError(
                 "InvalidParameterCombination",
-                f"You have requested up to {grid.count} datapoints, which exceeds the limit of {_MOST_POINTS}.",
+                f"You have requested up to {grid.count:,} datapoints, which exceeds the limit of {_MOST_POINTS:,}. "
+                "You may reduce the datapoints requested by increasing Period, or decreasing the time range.",
             )
-        unit = call.get("Unit")
-        shown = unit or next(iter(self._store.units(metric)), "None")
-        extended = set(call.get("ExtendedStatistics") or ())
-        points: list[dict[str, Any]] = []
-        for begin, cell in zip(grid.begins(), self._store.read(metric, grid, unit), strict=True):
-            if cell is None:
-                continue
-            values = {name: statistics.statistic(cell, name) for name in names}
-            point: dict[str, Any] = {"Timestamp": begin.datetime, "Unit": shown}
-            point |= {name: value for name, value in values.items() if name not in extended}
-            tail = {name: value for name, value in values.items() if name in extended and value is not None}
-            points.append(point | ({"ExtendedStatistics": tail} if tail else {}))
+        units = [call.get("Unit")] if call.get("Unit") else self._store.units(metric)
+        points = [
+            {"Timestamp": begin.datetime, "Unit": unit, **_told(cell, names, extended)}
+            for unit in units
+            for begin, cell in zip(grid.begins(), self._store.read(metric, grid, unit), strict=True)
+            if cell is not None
+        ]
         return {"Label": call.parameters["MetricName"], "Datapoints": points}
 
     def _asked(self, call: Call) -> Metric:
@@ -152,6 +155,13 @@ class MetricCalls:
             ]
         }
         return answer | ({"NextToken": token} if token else {})
+
+
+def _told(cell: Cell, names: Sequence[str], extended: Sequence[str]) -> Mapping[str, Any]:
+    """The statistics of one period, as GetMetricStatistics shows them."""
+    told: dict[str, Any] = {name: statistics.statistic(cell, name) for name in names}
+    tail = {name: value for name in extended if (value := statistics.statistic(cell, name)) is not None}
+    return told | ({"ExtendedStatistics": tail} if tail else {})
 
 
 def _samples(datum: Mapping[str, Any], now: Instant) -> list[Sample]:
@@ -205,9 +215,12 @@ def _between(call: Call) -> tuple[Instant, Instant]:
 
 
 def _grid(period: int, start: Instant, end: Instant) -> Grid:
-    """The periods on AWS's boundaries that begin before ``end``, from the one that holds ``start``."""
-    size = seconds(period)
-    first = start.nanoseconds - start.nanoseconds % size.nanoseconds
+    """The periods that begin before ``end``; the first begins at ``start``, rounded down as AWS does.
+
+    That is to the whole minute, and for a period under a minute to a multiple of the period.
+    """
+    size, rounding = seconds(period), seconds(min(period, 60))
+    first = start.nanoseconds - start.nanoseconds % rounding.nanoseconds
     count = -((first - end.nanoseconds) // size.nanoseconds)
     if count > _MOST_METRIC_DATA:
         raise AwsError("ValidationError", "The request covers too many periods.")

@@ -1,4 +1,8 @@
-"""The metric store: every series by its exact identity, kept for three hours of AWS time."""
+"""The metric store: every series by its exact identity, kept for three hours of AWS time.
+
+A sample of standard resolution stands at the beginning of its minute, as on AWS: a shorter period finds it there and
+nowhere else. Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html (Period)
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ RETENTION = minutes(180)
 """AWS keeps high-resolution points for three hours; the twin keeps no others longer."""
 
 _SLACK = minutes(10)
-_HIGH_RESOLUTION, _SUMMARY = 1, 2
+_MINUTE = minutes(1).nanoseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +87,16 @@ class _Series:
     times: array[int] = field(default_factory=lambda: array("q"))
     values: array[float] = field(default_factory=lambda: array("d"))
     weights: array[float] = field(default_factory=lambda: array("d"))
-    flags: array[int] = field(default_factory=lambda: array("b"))
+    summaries: array[int] = field(default_factory=lambda: array("b"))
 
     def add(self, sample: Sample) -> None:
-        at = sample.at.nanoseconds
-        flag = (_HIGH_RESOLUTION if sample.high_resolution else 0) | (_SUMMARY if sample.summary else 0)
+        exact = sample.at.nanoseconds
+        at = exact if sample.high_resolution else exact - exact % _MINUTE
         index = bisect_right(self.times, at)
         self.times.insert(index, at)
         self.values.insert(index, sample.value)
         self.weights.insert(index, sample.weight)
-        self.flags.insert(index, flag)
+        self.summaries.insert(index, sample.summary)
         self._trim()
 
     def _trim(self) -> None:
@@ -100,28 +104,19 @@ class _Series:
         if self.times[0] >= oldest_kept - _SLACK.nanoseconds:
             return
         stale = bisect_left(self.times, oldest_kept)
-        for column in (self.times, self.values, self.weights, self.flags):
+        for column in (self.times, self.values, self.weights, self.summaries):
             del column[:stale]
 
     def cells(self, grid: Grid) -> list[Cell | None]:
         period = grid.period.nanoseconds
         first = grid.start.nanoseconds
         edges = [bisect_left(self.times, first + index * period) for index in range(grid.count + 1)]
-        fine = grid.period < minutes(1)
-        return [self._cell(low, high, fine=fine) for low, high in pairwise(edges)]
+        return [self._cell(low, high) for low, high in pairwise(edges)]
 
-    def _cell(self, low: int, high: int, *, fine: bool) -> Cell | None:
+    def _cell(self, low: int, high: int) -> Cell | None:
         if low == high:
             return None
-        flags = self.flags[low:high]
-        values: Sequence[float] = self.values[low:high]
-        weights: Sequence[float] = self.weights[low:high]
-        if fine:
-            kept = [index for index, flag in enumerate(flags) if flag & _HIGH_RESOLUTION]
-            if not kept:
-                return None
-            values, weights = [values[index] for index in kept], [weights[index] for index in kept]
-        return Cell(values, weights, any(flag & _SUMMARY for flag in flags))
+        return Cell(self.values[low:high], self.weights[low:high], any(self.summaries[low:high]))
 
 
 class Store:
@@ -141,7 +136,7 @@ class Store:
     def read(self, metric: Metric, grid: Grid, unit: str | None = None) -> list[Cell | None]:
         """One cell or ``None`` a period; a period begins inclusive and ends exclusive.
 
-        Periods shorter than a minute see high-resolution samples only. ``unit`` ``None`` reads samples of any unit.
+        ``unit`` ``None`` reads samples of any unit.
         """
         with self._lock:
             units = self._series.get(metric, {})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.clock import Duration, Instant
 from harness.twin.api.cloudwatch import statistics
 from harness.twin.api.cloudwatch.expression import Expression, parse
-from harness.twin.api.cloudwatch.functions import Context, Series
+from harness.twin.api.cloudwatch.functions import Bundle, Context, Series, Value
 from harness.twin.api.cloudwatch.metrics import Grid, Metric, Store
 from harness.twin.calls import AwsError
 
@@ -33,6 +34,12 @@ class Query:
     source: Source | None = None
     expression: Expression | None = None
     period: int | None = None
+
+    def result(self, value: Value) -> Series:
+        """``value`` as what the query returns; raises ``AwsError`` unless it is one time series."""
+        if self.expression is not None:
+            return self.expression.series(value)
+        return value if isinstance(value, tuple) else ()
 
 
 def dimensions_of(given: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
@@ -91,18 +98,34 @@ def period_of(query: Query, queries: Sequence[Query]) -> int:
 
 def evaluate(store: Store, queries: Sequence[Query], wanted: Query, grid: Grid) -> Series:
     """One value or ``None`` for each period of ``grid``, whose period must be the query's."""
-    values: dict[str, Series] = {}
+    if wanted.source is not None:
+        return read(store, wanted.source, grid)
     period = int(grid.period.seconds)
-    for query in in_order(queries):
-        if period_of(query, queries) != period:
-            continue
+    sharing = [query for query in in_order(queries) if period_of(query, queries) == period]
+    return wanted.result(_values(sharing, grid, lambda source: read(store, source, grid))[wanted.identifier])
+
+
+def check_result(queries: Sequence[Query], wanted: Query) -> None:
+    """Raise ``AwsError`` unless ``wanted`` returns one time series, whatever its metrics hold."""
+    grid = Grid(Instant(0), Duration(period_of(wanted, queries) * 1_000_000_000), 2)
+    value = _values(in_order(queries), grid, lambda _: (1.0, 1.0))[wanted.identifier]
+    if isinstance(value, Bundle):
+        raise AwsError("ValidationError", f"The expression of {wanted.identifier} must return a single time series.")
+    wanted.result(value)
+
+
+def _values(queries: Sequence[Query], grid: Grid, measure: Callable[[Source], Series]) -> dict[str, Value]:
+    """What each of the queries, in order of need, comes to."""
+    values: dict[str, Value] = {}
+    plain: list[str] = []
+    for query in queries:
         if query.source is not None:
-            values[query.identifier] = read(store, query.source, grid)
+            values[query.identifier] = measure(query.source)
+            plain.append(query.identifier)
         elif query.expression is not None:
-            plain = tuple(item.identifier for item in queries if item.source is not None and item.identifier in values)
-            context = Context(values, plain, grid.period.seconds, grid.count)
-            values[query.identifier] = query.expression.evaluate(context)
-    return values[wanted.identifier]
+            context = Context(values, tuple(plain), grid.period.seconds, grid.count, grid.start.epoch_seconds)
+            values[query.identifier] = query.expression.value(context)
+    return values
 
 
 def read(store: Store, source: Source, grid: Grid) -> Series:

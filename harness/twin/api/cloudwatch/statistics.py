@@ -15,7 +15,7 @@ _OTHER_EXTENDED = re.compile(r"(?:tm|wm|tc|ts)\d|(?:TM|WM|TC|TS|PR)\(|IQM$")
 
 def check(name: str) -> None:
     """Raise ``AwsError`` unless ``name`` is a statistic that can be computed."""
-    if name in _SIMPLE or _rank(name) is not None:
+    if name in _SIMPLE or rank(name) is not None:
         return
     if _OTHER_EXTENDED.match(name):
         raise AwsError("NotImplementedByTwin", f"The twin does not implement the statistic {name}.", 501)
@@ -23,17 +23,18 @@ def check(name: str) -> None:
 
 
 def statistic(cell: Cell, name: str) -> float | None:
-    """The statistic of one period; ``None`` for a percentile of a statistic set, as on AWS."""
+    """The statistic of one period; ``None`` for a percentile of a statistic set or of negative values, as on AWS."""
     simple = _SIMPLE.get(name)
     if simple is not None:
         return simple(cell)
-    rank = _rank(name)
-    if rank is None or cell.summarised:
+    share = rank(name)
+    if share is None or cell.summarised or min(cell.values) < 0:
         return None
-    return _percentile(cell, rank)
+    return _percentile(cell, share)
 
 
-def _rank(name: str) -> float | None:
+def rank(name: str) -> float | None:
+    """A percentile as a share, ``p99`` as 0.99; ``None`` for any other statistic."""
     match = _PERCENTILE.fullmatch(name)
     if match is None or not 0 <= float(match[1]) <= 100:
         return None
@@ -48,10 +49,10 @@ def _count(cell: Cell) -> float:
     return sum(cell.weights)
 
 
-def _percentile(cell: Cell, rank: float) -> float:
+def _percentile(cell: Cell, share: float) -> float:
     """Linear between neighbouring values, each counted by its weight. AWS publishes no formula."""
     ordered = sorted(zip(cell.values, cell.weights, strict=True))
-    position = rank * (_count(cell) - 1)
+    position = share * (_count(cell) - 1)
     low = _at(ordered, floor(position))
     return low + (_at(ordered, floor(position) + 1) - low) * (position - floor(position))
 

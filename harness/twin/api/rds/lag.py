@@ -1,6 +1,7 @@
 """What RDS publishes of its databases once a minute, and the little traffic of its own that it measures lag by.
 
 Sources: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PostgreSQL.Replication.ReadReplicas.Monitor.html,
+https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/multi-az-db-clusters-concepts.html (its readers' ReplicaLag),
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html
 """
 
@@ -17,6 +18,8 @@ PERIOD: Duration = minutes(1)
 OWN_TRAFFIC: Duration = minutes(5)
 """How often RDS itself makes an idle PostgreSQL write: why an idle replica reports up to five minutes of lag."""
 _NAMESPACE = "AWS/RDS"
+_GLOBAL = ("AuroraGlobalDBReplicationLag", "AuroraGlobalDBRPOLag")
+"""Published in a secondary's region only. The twin ships commits and pages in one stream, so the two are equal here."""
 _LOOK_REAL_SECONDS = 1.0
 
 _REPLICA_LAG = "select coalesce(extract(epoch from now() - pg_last_xact_replay_timestamp()), 0)::float8"
@@ -69,24 +72,26 @@ class Lag:
 
     def _measure(self, item: Instance) -> None:
         own = {"DBInstanceIdentifier": item.identifier}
-        self._gauge(item, _CONNECTIONS, "DatabaseConnections", own, 1, "Count")
-        if item.source:
-            self._gauge(item, _REPLICA_LAG, "ReplicaLag", own, self._estate.clock.speed, "Seconds")
+        self._gauge(item, _CONNECTIONS, ("DatabaseConnections",), own, 1, "Count")
+        reads = item.cluster is not None and item.engine != AURORA and not self._estate.is_writer(item)
+        if item.source or reads:
+            self._gauge(item, _REPLICA_LAG, ("ReplicaLag",), own, self._estate.clock.speed, "Seconds")
         elif item.engine == AURORA and item.cluster and not self._estate.is_writer(item):
             cluster = self._estate.clusters[item.cluster]
             milliseconds = 1000 * self._estate.clock.speed
             if cluster.writer is None:
                 where = {"DBClusterIdentifier": cluster.identifier}
-                self._gauge(item, _STORAGE_LAG, "AuroraGlobalDBReplicationLag", where, milliseconds, "Milliseconds")
+                self._gauge(item, _STORAGE_LAG, _GLOBAL, where, milliseconds, "Milliseconds")
             else:
-                self._gauge(item, _STORAGE_LAG, "AuroraReplicaLag", own, milliseconds, "Milliseconds")
+                self._gauge(item, _STORAGE_LAG, ("AuroraReplicaLag",), own, milliseconds, "Milliseconds")
 
     def _gauge(
-        self, item: Instance, query: str, metric: str, dimensions: dict[str, str], factor: float, unit: str
+        self, item: Instance, query: str, metrics: tuple[str, ...], where: dict[str, str], factor: float, unit: str
     ) -> None:
         def measure() -> None:
             value = float(item.node.sql(query, real_seconds=_LOOK_REAL_SECONDS)[0][0]) * factor
-            self._estate.metrics.publish(item.region, _NAMESPACE, metric, dimensions, value, unit=unit)
+            for metric in metrics:
+                self._estate.metrics.publish(item.region, _NAMESPACE, metric, where, value, unit=unit)
 
         self._ask(item, measure)
 

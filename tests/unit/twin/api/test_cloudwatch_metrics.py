@@ -37,11 +37,13 @@ def test_dimensions_must_match_exactly():
     assert Metric.of("r", "n", "m", {"b": "1", "a": "2"}) == Metric.of("r", "n", "m", {"a": "2", "b": "1"})
 
 
-def test_short_periods_see_high_resolution_samples_only():
-    made = store(Sample(START, 1.0), Sample(START + seconds(1), 5.0, high_resolution=True))
-    assert sums(made, Grid(START, seconds(10), 1)) == [5.0]
-    assert sums(made, Grid(START, seconds(60), 1)) == [6.0]
-    assert sums(store(Sample(START, 1.0)), Grid(START, seconds(10), 1)) == [None]
+def test_short_periods_find_standard_samples_at_the_beginning_of_their_minute_only():
+    grid = Grid(START, seconds(10), 6)
+    standard = store(*(Sample(START + seconds(at), 1.0) for at in (12, 25, 58)))
+    assert sums(standard, grid) == [3.0, None, None, None, None, None]
+    fine = store(*(Sample(START + seconds(at), 1.0, high_resolution=True) for at in (12, 25, 58)))
+    assert sums(fine, grid) == [None, 1.0, 1.0, None, None, 1.0]
+    assert sums(standard, Grid(START, seconds(60), 1)) == sums(fine, Grid(START, seconds(60), 1)) == [3.0]
 
 
 def test_units_are_kept_apart_and_read_together():
@@ -55,7 +57,7 @@ def test_old_samples_are_forgotten():
     made = store(*(Sample(START + seconds(at), 1.0) for at in range(0, 4 * 3600, 10)))
     assert sums(made, Grid(START, minutes(30), 1)) == [None]
     newest = made.newest(LAG)
-    assert newest == START + seconds(4 * 3600 - 10)
+    assert newest == START + seconds(4 * 3600 - 60)
     kept = sum(value or 0 for value in sums(made, Grid(START, minutes(60), 4)))
     assert 3 * 360 <= kept <= 3 * 360 + 61
 
@@ -87,6 +89,11 @@ def test_weights_count():
 
 def test_a_statistic_set_has_no_percentiles():
     assert statistic(Cell([1.0], [1.0], summarised=True), "p50") is None
+
+
+def test_negative_values_have_no_percentiles():
+    assert statistic(Cell([-1.0, 1.0], [1.0, 1.0]), "p50") is None
+    assert statistic(Cell([-1.0, 1.0], [1.0, 1.0]), "Average") == 0.0
 
 
 @pytest.mark.parametrize(
