@@ -16,7 +16,7 @@ test: setup
 	@$(ROOT) $(BIN)/python -m pytest tests
 
 gameday: setup
-	@$(ROOT) $(BIN)/gameday run --target twin --speed 10
+	@$(ROOT) $(BIN)/gameday gate --target twin --speed 10
 
 bench: setup
 	@$(ROOT) $(BIN)/python -m tests.bench

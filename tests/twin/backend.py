@@ -14,8 +14,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.connection.shutdown(2)
             self.close_connection = True
             return
-        if self.path == "/hang":
-            time.sleep(30)
+        if self.path == "/garbage":
+            self.wfile.write(b"this is not HTTP\r\n\r\n")
+            self.close_connection = True
+            return
+        sys.stderr.write(f"{self.path}\n")
+        sys.stderr.flush()
+        time.sleep({"/hang": 30, "/slow": 0.5}.get(self.path, 0))
         status = int(self.path.removeprefix("/status/")) if self.path.startswith("/status/") else 200
         body = f"{sys.argv[1]}\n{self.headers}".encode()
         self.send_response(status)
@@ -32,4 +37,5 @@ class Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
 
-Server((sys.argv[1], 8080), Handler).serve_forever()
+if __name__ == "__main__":
+    Server((sys.argv[1], 8080), Handler).serve_forever()

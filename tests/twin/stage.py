@@ -27,14 +27,16 @@ PATIENCE = seconds(30)
 
 @dataclass
 class Metrics:
-    """Remembers the last value of each metric."""
+    """Remembers the last value of each metric, and every datapoint with its dimensions."""
 
     last: dict[str, float] = field(default_factory=dict)
+    all: list[tuple[str, Mapping[str, str], float]] = field(default_factory=list)
 
     def publish(
         self, region: str, namespace: str, metric: str, dimensions: Mapping[str, str], value: float, **_: Any
     ) -> None:
         self.last[metric] = value
+        self.all.append((metric, dict(dimensions), value))
 
 
 @dataclass

@@ -18,8 +18,10 @@ from urllib.parse import parse_qsl, urlencode
 from harness.clock import Clock, Duration, seconds
 from harness.twin.api import reading
 from harness.twin.api.refusal import Dialect, invalid, unbuilt
+from harness.twin.api.strictness import exact_json, strict
 from harness.twin.api.wire import Reply, Request
 from harness.twin.calls import AwsError
+from harness.twin.names import ACCOUNT
 
 MOTO_SERVICES = ("sts", "iam", "sns", "sqs", "dynamodb")
 _LOG = logging.getLogger("twin.api")
@@ -178,6 +180,13 @@ class Gateway:
         reply = self.forward(operation, parameters, _request(operation, parameters, headers))
         return _parsed(operation, reply)
 
+    def tagged(self, region: str) -> Iterable[tuple[str, Mapping[str, str]]]:
+        """ARN and tags of what moto keeps in a region: topics, queues, tables; for the tagging API."""
+        self.load()
+        with _MOTO:
+            backends = _library().taggable(ACCOUNT, region)
+            return [(kept.arn, dict(kept.tags)) for backend in backends for kept in backend.iter_tagged_resources()]
+
     def _route(self, dialect: Dialect, request: Request, values: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
         if dialect.protocol in ("query", "ec2"):
             return values.get("Action", ""), {}
@@ -232,6 +241,7 @@ class _Library:
     request: Any
     timestamp: Callable[[Any], Any]
     validator: Callable[[], Any]
+    taggable: Callable[[str, str], Iterable[Any]]
     backends: Mapping[str, Callable[..., Any]]
     unknown_service: type[Exception]
     unknown_operation: type[Exception]
@@ -245,8 +255,10 @@ def _loaded() -> _Library:
     from botocore.exceptions import UnknownServiceError
     from botocore.model import OperationNotFoundError
     from botocore.utils import parse_timestamp
-    from moto.core.parse import PROTOCOL_PARSERS, RequestParserError
+    from botocore.validate import ParamValidator
+    from moto.core.parse import PROTOCOL_PARSERS, JSONParser, RequestParserError
     from moto.core.request import Request as MotoRequest
+    from moto.core.resource_tagging import iter_taggable_backends
     from moto.core.routing import get_service_router
     from moto.core.serialize import SerializationContext, get_serializer_class
     from moto.dynamodb.responses import DynamoHandler
@@ -258,13 +270,14 @@ def _loaded() -> _Library:
 
     backends = (TokenResponse, IamResponse, SNSResponse, SQSResponse, DynamoHandler)
     return _Library(
-        parsers={**PROTOCOL_PARSERS, "json": _exact_json()},
+        parsers={**PROTOCOL_PARSERS, "json": exact_json(JSONParser)},
         serializer=get_serializer_class,
         context=SerializationContext,
         router=get_service_router,
         request=MotoRequest,
         timestamp=parse_timestamp,
-        validator=_strict_validator(),
+        validator=strict(ParamValidator),
+        taggable=iter_taggable_backends,
         backends={name: kind.dispatch for name, kind in zip(MOTO_SERVICES, backends, strict=True)},
         unknown_service=UnknownServiceError,
         unknown_operation=OperationNotFoundError,
@@ -277,61 +290,6 @@ def _loaded() -> _Library:
 def _library() -> _Library:
     with _LOADING:
         return _loaded()
-
-
-def _strict_validator() -> Callable[[], Any]:
-    from botocore.validate import ParamValidator
-
-    class Strict(ParamValidator):
-        """botocore leaves enums and upper bounds to the service; here we are the service."""
-
-        def _validate_string(self, param: Any, shape: Any, errors: Any, name: str) -> None:
-            super()._validate_string(param, shape, errors, name)  # type: ignore[misc]
-            if isinstance(param, str):
-                if shape.enum and param not in shape.enum:
-                    errors.report(name, "invalid type", param=param, valid_types=list(shape.enum))
-                self._at_most(len(param), shape, errors, name)
-
-        def _validate_integer(self, param: Any, shape: Any, errors: Any, name: str) -> None:
-            super()._validate_integer(param, shape, errors, name)  # type: ignore[misc]
-            if isinstance(param, int):
-                self._at_most(param, shape, errors, name)
-
-        _validate_long = _validate_integer
-
-        def _validate_list(self, param: Any, shape: Any, errors: Any, name: str) -> None:
-            super()._validate_list(param, shape, errors, name)  # type: ignore[misc]
-            if isinstance(param, list | tuple):
-                self._at_most(len(param), shape, errors, name)
-
-        @staticmethod
-        def _at_most(measure: int, shape: Any, errors: Any, name: str) -> None:
-            limit = shape.metadata.get("max", measure)
-            if measure > limit:
-                errors.report(name, "invalid range", param=measure, min_allowed=f"at most {limit}")
-
-    return Strict
-
-
-def _exact_json() -> Any:
-    from moto.core.parse import JSONParser
-
-    class ExactJson(JSONParser):
-        """moto takes a string for a list of its letters, and text for a number; AWS refuses both."""
-
-        def _parse_list(self, shape: Any, node: Any) -> Any:
-            if not isinstance(node, list):
-                raise TypeError(f"{node!r} is not a list")
-            return super()._parse_list(shape, node)  # type: ignore[no-untyped-call]
-
-        def _parse_integer(self, _: Any, value: Any) -> Any:
-            if not isinstance(value, int | float):
-                raise TypeError(f"{value!r} is not a number")
-            return int(value)
-
-        _parse_long = _parse_integer
-
-    return ExactJson
 
 
 def _adopt(clock: Clock) -> None:

@@ -34,11 +34,8 @@ class Topics:
         self._gateway.invoke("sns", "Publish", home, {"TopicArn": topic_arn, "Subject": subject, "Message": message})
 
     def tagged(self, region: str) -> Iterable[tuple[str, Mapping[str, str]]]:
-        """The seeded topics and queues of a region."""
-        for home, topic in self._seeds:
-            if home == region:
-                yield arn("sns", region, topic), self._tags
-                yield arn("sqs", region, queue_name(topic)), self._tags
+        """ARN and tags of what moto keeps in a region: the seeds, and every topic, queue and table made since."""
+        return self._gateway.tagged(region)
 
     def _sow(self) -> None:
         tags = [{"Key": key, "Value": value} for key, value in self._tags.items()]

@@ -1,8 +1,9 @@
 """One node of an Application Load Balancer: a HAProxy process whose targets come and go at run time.
 
-An ALB's answers are kept: 503 when no target is registered, 502 when a target refuses or resets, 504 when it does not
-accept within 10 s or does not answer within the idle time-out of 60 s (AWS time). Which targets get traffic, and
-failing open, is decided by the caller. Known difference: port 443 speaks plain HTTP, as port 80 does.
+An ALB's answers are kept: 503 when no target is registered, 502 when a target refuses, resets or answers what is not
+HTTP, 504 when it does not accept within 10 s or does not answer within the idle time-out of 60 s (AWS time). Which
+targets get traffic, and failing open, is decided by the caller. Known difference: port 443 speaks plain HTTP, as port
+80 does.
 Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
 """
 
@@ -11,11 +12,11 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from string import Template
 
-from harness.clock import Clock, monotonic_nanoseconds, real_sleep, seconds
+from harness.clock import Clock, Duration, monotonic_nanoseconds, real_sleep, seconds
 from harness.errors import TwinFault
 from harness.twin.network.network import Network
 
@@ -33,8 +34,11 @@ global
  nbthread 1
  maxconn 2000
  stats socket $socket mode 600 level admin
- set-var proc.target_5xx int(0)
- set-var proc.elb_5xx int(0)
+$zeros
+ring answers
+ format raw
+ maxlen 64
+ size 65536
 defaults
  mode http
  retries 0
@@ -61,32 +65,58 @@ backend routing
  server inner abns@$name
 frontend inner
  bind abns@$name
- http-request set-var(txn.began) date(0,ms)
+ log ring@answers format raw local0
+ log-format "%rt %[var(txn.took)]"
+ http-request set-var(txn.began) date(0,us)
  acl deserted nbsrv(targets) eq 0
- http-request set-var(proc.elb_5xx) var(proc.elb_5xx),add(1) if deserted
+ http-request set-var(proc.elb_503) var(proc.elb_503),add(1) if deserted
  http-request return status 503 content-type text/html hdr server awselb/2.0 string "<h1>No target</h1>" if deserted
  default_backend targets
 backend targets
  balance roundrobin
  timeout server ${idle}ms
  http-response set-var(txn.from_target) bool(true)
- http-response set-var(proc.target_5xx) var(proc.target_5xx),add(1) if { status ge 500 }
- http-after-response set-var(txn.waited) date(0,ms),sub(txn.began)
+ http-response set-var(txn.took) date(0,us),sub(txn.began)
+ http-response set-var(proc.target_2xx) var(proc.target_2xx),add(1) if { status 200:299 }
+ http-response set-var(proc.target_3xx) var(proc.target_3xx),add(1) if { status 300:399 }
+ http-response set-var(proc.target_4xx) var(proc.target_4xx),add(1) if { status 400:499 }
+ http-response set-var(proc.target_5xx) var(proc.target_5xx),add(1) if { status 500:599 }
+ http-after-response set-var(txn.waited) date(0,us),sub(txn.began)
  acl targets_own var(txn.from_target) -m found
  acl timed_out var(txn.waited) -m int ge $patience
+ http-after-response set-var(proc.unconnected) var(proc.unconnected),add(1) if { status 503 } !targets_own
  http-after-response set-status 504 reason "Gateway Time-out" if { status 503 } !targets_own timed_out
  http-after-response set-status 502 reason "Bad Gateway" if { status 503 } !targets_own
- http-after-response set-var(proc.elb_5xx) var(proc.elb_5xx),add(1) if { status ge 500 } !targets_own
+ http-after-response set-var(proc.elb_502) var(proc.elb_502),add(1) if { status 502 } !targets_own
+ http-after-response set-var(proc.elb_504) var(proc.elb_504),add(1) if { status 504 } !targets_own
 """)
 
 
 @dataclass(frozen=True)
 class Counters:
-    """What a node has counted since it started."""
+    """What a node has counted since it started: requests, answers of its own by code, targets' by hundreds."""
 
-    requests: int
-    elb_5xx: int
-    target_5xx: int
+    requests: int = 0
+    elb_502: int = 0
+    elb_503: int = 0
+    elb_504: int = 0
+    target_2xx: int = 0
+    target_3xx: int = 0
+    target_4xx: int = 0
+    target_5xx: int = 0
+    unconnected: int = 0
+    """Connections to targets that were refused or timed out."""
+
+    def plus(self, other: Counters) -> Counters:
+        """The sum of both."""
+        return Counters(**{name: value + getattr(other, name) for name, value in vars(self).items()})
+
+    def since(self, before: Counters) -> Counters:
+        """What has been counted after ``before``."""
+        return Counters(**{name: value - getattr(before, name) for name, value in vars(self).items()})
+
+
+_VARIABLES = tuple(field.name for field in fields(Counters) if field.name != "requests")
 
 
 class HaproxyNode:
@@ -103,6 +133,7 @@ class HaproxyNode:
         self._name = name
         self._folder = state / "haproxy"
         self._process: subprocess.Popen[bytes] | None = None
+        self._last_answer = -1
 
     @property
     def pid(self) -> int | None:
@@ -153,11 +184,25 @@ class HaproxyNode:
         return answer == "Server deleted."
 
     def counters(self) -> Counters:
-        """Requests and failures since the start."""
-        rows = [row.split(",") for row in self._ask("show stat -1 1 -1").splitlines()]
+        """Everything counted since the start."""
+        told = self._ask(";".join(["show stat -1 1 -1", *(f"get var proc.{name}" for name in _VARIABLES)]))
+        rows = [row.split(",") for row in told.splitlines()]
         column = rows[0].index("req_tot")
-        requests = sum(int(row[column]) for row in rows[1:] if row[0] == "inner")
-        return Counters(requests, self._variable("elb_5xx"), self._variable("target_5xx"))
+        values = dict(re.findall(r"proc\.(\w+): type=sint value=<(\d+)>", told))
+        if set(values) != set(_VARIABLES):
+            raise TwinFault(f"{self._name}: {told}")
+        requests = sum(int(row[column]) for row in rows if row[0] == "inner")
+        return Counters(requests, **{name: int(value) for name, value in values.items()})
+
+    def response_times(self) -> list[Duration]:
+        """From sending each request to a target until its answer began, since the last call; AWS time.
+
+        The node remembers about its last 3000 requests.
+        """
+        seen = [(int(words[0]), words[1]) for words in map(str.split, self._ask("show events answers").splitlines())]
+        fresh = [took for number, took in seen if number > self._last_answer and took.isdigit()]
+        self._last_answer = max([self._last_answer, *(number for number, _ in seen)])
+        return [seconds(int(took) / 1e6 * self._clock.speed) for took in fresh]
 
     def _configuration(self) -> str:
         connect, idle = (round(self._clock.real_seconds(span) * 1000) for span in (CONNECT, IDLE))
@@ -166,7 +211,8 @@ class HaproxyNode:
             socket=self._socket,
             address=self.address,
             connect=connect,
-            patience=round(connect * 0.95),
+            patience=round(connect * 950),
+            zeros="\n".join(f" set-var proc.{name} int(0)" for name in _VARIABLES),
             idle=idle,
             outer=idle + connect + 1000,
         )
@@ -180,13 +226,6 @@ class HaproxyNode:
             return bool(self._ask("show info"))
         except TwinFault:
             return False
-
-    def _variable(self, name: str) -> int:
-        answer = self._ask(f"get var proc.{name}")
-        found = re.search(r"value=<(\d+)>", answer)
-        if not found:
-            raise TwinFault(f"{self._name}: {answer}")
-        return int(found[1])
 
     def _order(self, command: str) -> None:
         answer = self._ask(command)

@@ -2,11 +2,12 @@
 
 It listens on its subnet address for clients and on its backplane address for replication and for the controller, who
 is a user of its own, since the refused commands are exactly the ones that a controller needs.
-Source: https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/RestrictedCommands.html
+Source: https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/ClientConfig.RestrictedCommands.html
 """
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
@@ -24,7 +25,8 @@ _START_SECONDS = 10
 _ADMIN_SECONDS = 2
 _REFUSED = (
     "bgrewriteaof bgsave config debug migrate replicaof save slaveof shutdown sync psync replconf failover module "
-    "acl|setuser acl|deluser acl|load acl|save"
+    "acl|setuser acl|deluser acl|load acl|save cluster|meet cluster|forget cluster|failover cluster|reset "
+    "cluster|replicate cluster|addslots cluster|delslots cluster|setslot cluster|flushslots cluster|bumpepoch"
 )
 
 _CONFIGURATION = Template("""\
@@ -104,6 +106,13 @@ class RedisNode:
             self._process.kill()
             self._process.wait()
 
+    def remove(self) -> None:
+        """End the process and give its addresses and files back: the node is no more."""
+        self.kill()
+        for address in (self.address, self.backplane):
+            self._network.remove_address(self.place, address)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
     def freeze(self) -> None:
         """Stop the process in its tracks: connections stay and nothing is answered."""
         self._signal(signal.SIGSTOP)
@@ -130,6 +139,16 @@ class RedisNode:
         try:
             with self._network.connect(place, (self.backplane, PORT), timeout):
                 return True
+        except OSError:
+            return False
+
+    def hosted(self, place: str, timeout: Duration) -> bool:
+        """Whether ``place`` reaches the node's host over the backplane, be there a process or none."""
+        try:
+            with self._network.connect(place, (self.backplane, PORT), timeout):
+                return True
+        except ConnectionRefusedError:
+            return True
         except OSError:
             return False
 

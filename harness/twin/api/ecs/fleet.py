@@ -1,48 +1,38 @@
-"""One ECS service at run time: it keeps its number of tasks, replaces what is unhealthy, and drains before it stops."""
+"""One ECS service at run time: it keeps its number of tasks, replaces what is unhealthy, and rolls deployments out."""
 
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from harness.clock import Clock, Instant, monotonic_nanoseconds, real_sleep, seconds
+from harness.clock import Instant, monotonic_nanoseconds, real_sleep, seconds
 from harness.errors import TwinFault
 from harness.twin.api.ecs import decisions
-from harness.twin.api.ecs.decisions import Health, View
-from harness.twin.api.ecs.task import PORT, Addresses, ContainerHealth, StopCode, Task
-from harness.twin.api.elbv2 import ElbV2
-from harness.twin.api.elbv2.checks import check
-from harness.twin.api.spans import Spans
-from harness.twin.designs.model import Design, EcsService
-from harness.twin.engines.apps import AppHost, TaskSpec, settings_for
-from harness.twin.network.network import Network
-from harness.twin.schedule import Scheduler
+from harness.twin.api.ecs.decisions import Decision, Health, View
+from harness.twin.api.ecs.deployment import Deployment, Diary, Event, Settings
+from harness.twin.api.ecs.runner import Hands, Runner
+from harness.twin.api.ecs.task import PORT, Addresses, Task
+from harness.twin.api.elbv2.opinions import Opinion
+from harness.twin.designs.model import EcsService
 
-STOP_TIMEOUT = seconds(30)
-CHECK_INTERVAL = seconds(30)
-CHECK_TIMEOUT = seconds(5)
-CHECK_RETRIES = 3
 _REMEMBERED = seconds(3600)
-_DEPROVISIONING = seconds(5)
-_HEALTH_PATH = "/api/v1/health"
 _BOOT_SECONDS = 20
 
 
 @dataclass(frozen=True)
-class Hands:
-    """What every fleet works with."""
+class Snapshot:
+    """A service at one moment: nothing in it changes, and its parts agree with one another."""
 
-    clock: Clock
-    scheduler: Scheduler
-    network: Network
-    design: Design
-    balancers: ElbV2
-    apps: AppHost
-    spans: Spans
-    pool: Executor
+    plan: EcsService
+    group_arn: str | None
+    created: Instant
+    desired: int
+    settings: Settings
+    tasks: tuple[Task, ...]
+    deployments: tuple[Deployment, ...]
+    events: tuple[Event, ...]
 
 
 class Fleet:
@@ -50,28 +40,46 @@ class Fleet:
 
     def __init__(self, hands: Hands, plan: EcsService) -> None:
         self.plan = plan
-        self.created: Instant = hands.clock.now()
-        self.desired = plan.desired_count
-        self.events: deque[tuple[Instant, str]] = deque(maxlen=100)
+        self._created: Instant = hands.clock.now()
+        self._desired = plan.desired_count
+        self._settings = Settings.of(plan)
         self._hands = hands
         self._lock = threading.RLock()
+        self._diary = Diary(plan.name)
+        self._runner = Runner(hands, plan, self._lock, self._diary, self._mourn)
         self._tasks: list[Task] = []
+        self._deployments = [Deployment(self._created, self._created, completed=True)]
         self._steady = False
         self._quick_failures = 0
-        self._not_before: Instant = self.created
+        self._not_before: Instant = self._created
         self._closed = False
         region = hands.design.region(plan.region)
         self._addresses = {zone: Addresses(plan.name, region, zone) for zone in plan.zones}
 
     def tasks(self) -> list[Task]:
-        """Every task that is remembered, the oldest first; stopped ones for an hour."""
+        """Every task that is remembered, the oldest first; stopped ones for an hour. They change as time passes."""
         with self._lock:
             return list(self._tasks)
 
+    def snapshot(self) -> Snapshot:
+        """The service as it is, with every task noticed whose process has ended by itself."""
+        with self._lock:
+            self._look()
+            return Snapshot(
+                self.plan,
+                self._runner.group_arn,
+                self._created,
+                self._desired,
+                self._settings,
+                tuple(replace(task) for task in self._tasks),
+                tuple(replace(deployment) for deployment in self._deployments),
+                self._diary.events(),
+            )
+
     def boot(self) -> None:
         """Start the desired tasks at once and register them; returns when each accepts connections or has ended."""
-        fresh = self._create(self.desired)
-        list(self._hands.pool.map(self._begin, fresh))
+        fresh = self._create(Decision(start=self._desired))
+        list(self._hands.pool.map(self._runner.begin, fresh))
         deadline = monotonic_nanoseconds() + _BOOT_SECONDS * 1_000_000_000
         for task in fresh:
             while self.plan.load_balancer and not self._accepts(task):
@@ -81,129 +89,108 @@ class Fleet:
                     raise TwinFault(f"{self.plan.name} of {self.plan.region} does not listen.", "Read its log.")
                 real_sleep(0.02)
             else:
-                self._enlist(task)
+                self._runner.run(task)
 
     def close(self) -> None:
         """Kill every task and do nothing more."""
         with self._lock:
             self._closed = True
+            self._runner.close()
             processes = [task.process for task in self._tasks if task.process]
         for process in processes:
             if process.alive():
                 process.kill()
 
-    def resize(self, desired: int) -> None:
-        """Change the desired count; the next tick acts on it."""
+    def update(self, wanted: Mapping[str, Any]) -> None:
+        """UpdateService: counts and settings hold at once, the next tick acts on them. Raises ``AwsError``."""
         with self._lock:
-            self.desired = desired
-            self._steady = False
+            self._settings = self._settings.changed(wanted)
+            now = self._hands.clock.now()
+            if wanted.get("desiredCount") not in (None, self._desired):
+                self._desired = wanted["desiredCount"]
+                self._steady = False
+            self._deployments[0].updated = now
+            if wanted.get("forceNewDeployment"):
+                self._deployments.insert(0, Deployment(now, now))
+                self._steady, self._quick_failures, self._not_before = False, 0, now
 
-    def stop_task(self, task: Task, reason: str) -> None:
-        """StopTask: the task drains and stops, and the service replaces it."""
+    def stop_task(self, identifier: str, reason: str) -> None:
+        """StopTask: the task drains and stops, and the service replaces it; a stopped or unknown one is left alone."""
         with self._lock:
-            self._retire(task, "UserInitiated", reason or "Task stopped by user")
+            chosen = [task for task in self._tasks if task.identifier == identifier]
+            self._runner.retire(chosen, "UserInitiated", [reason or "Task stopped by user"] * len(chosen))
 
     def tick(self) -> None:
         """Notice ended tasks, check containers, and take the next decision."""
-        health = self._target_health()
+        targets = self._targets()
         with self._lock:
             if self._closed:
                 return
+            self._look()
             for task in self._tasks:
-                self._notice(task)
+                self._runner.examine(task)
             self._forget()
-            views = [_view(task, self._health(task, health)) for task in self._tasks if task.wanted]
-            decision = decisions.decide(views, self.desired, self.plan.maximum_percent)
-            for identifier in decision.stop:
-                self._replace(self._task(identifier), views)
+            views = [self._view(task, self._health(task, targets)) for task in self._tasks if task.wanted]
+            self._report(views, targets)
+            percents = self._settings.maximum_percent, self._settings.minimum_percent
+            decision = decisions.decide(views, self._desired, *percents)
             may_start = self._hands.clock.now() >= self._not_before
-            fresh = self._create(decision.start) if may_start else []
-            self._settle(views, calm=not decision.start and not decision.stop)
+            sick = sum(view.health == "unhealthy" for view in views)
+            fresh = self._create(decision, replaced=min(sick, decision.start)) if may_start else []
+            self._retire(decision.stop, views)
+            self._settle(views, calm=decision == Decision())
         for task in fresh:
-            self._provision(task)
+            self._runner.provision(task)
 
-    def _target_health(self) -> dict[str, str]:
+    def _look(self) -> None:
+        for task in self._tasks:
+            self._runner.notice(task)
+
+    def _targets(self) -> Mapping[str, Opinion]:
         if not self.plan.load_balancer:
             return {}
-        targets = self._hands.balancers.targets(self.plan.region, self.plan.load_balancer)
-        return {target: opinion.state for target, opinion in targets.items()}
+        return self._hands.balancers.targets(self.plan.region, self.plan.load_balancer)
 
-    def _health(self, task: Task, targets: dict[str, str]) -> Health:
-        if task.status != "RUNNING":
+    def _health(self, task: Task, targets: Mapping[str, Opinion]) -> Health:
+        """Container and load balancer together; while the grace period lasts nothing counts as unhealthy."""
+        if task.status != "RUNNING" or task.started is None:
             return "unknown"
         opinions = []
         if self.plan.container_health_check:
             opinions.append(task.health.lower())
         if self.plan.load_balancer:
-            opinions.append(targets.get(task.address, "initial"))
+            opinions.append(targets[task.address].state if task.address in targets else "initial")
         if "unhealthy" in opinions:
-            return "unhealthy"
+            grace = self._settings.grace or seconds(0)
+            return "unknown" if self._hands.clock.now() < task.started + grace else "unhealthy"
         return "healthy" if all(opinion == "healthy" for opinion in opinions) else "unknown"
 
-    def _create(self, count: int) -> list[Task]:
+    def _view(self, task: Task, health: Health) -> View:
+        current = task.deployment == self._deployments[0].identifier
+        return View(task.identifier, task.zone, task.status == "RUNNING", health, current)
+
+    def _create(self, decision: Decision, replaced: int = 0) -> list[Task]:
         fresh: list[Task] = []
         with self._lock:
-            for _ in range(count):
-                views = [_view(task, "unknown") for task in self._tasks if task.wanted]
+            for _ in range(decision.start):
+                views = [self._view(task, "unknown") for task in self._tasks if task.wanted]
                 zone = decisions.place(self.plan.zones, views)
                 address = self._addresses[zone].take(self._used())
                 if address is None:
-                    self._tell("was unable to place a task because no address is free.")
+                    self._tell("was unable to place a task. Reason: no address is free.")
                     break
-                task = Task(self.plan.name, self.plan.region, zone, address, self._hands.clock.now())
+                now, deployment = self._hands.clock.now(), self._deployments[0].identifier
+                task = Task(self.plan.name, self.plan.region, zone, address, now, deployment)
                 self._tasks.append(task)
                 fresh.append(task)
             if fresh:
                 named = " ".join(f"(task {task.identifier})" for task in fresh)
-                self._tell(f"has started {len(fresh)} tasks: {named}.")
+                why = f" Amazon ECS replaced {replaced} tasks due to an unhealthy status." if replaced else ""
+                self._tell(f"has started {len(fresh)} tasks: {named}.{why}")
         return fresh
 
     def _used(self) -> set[str]:
-        used = {task.address for task in self._tasks if task.status != "STOPPED"}
-        return used | set(self._target_health())
-
-    def _provision(self, task: Task) -> None:
-        """AWS's time from the decision to a running container: image, network interface, start."""
-        span = self._hands.spans.draw("ecs.task_start")
-        later = self._hands.scheduler.later
-        later(span * 0.4, lambda: self._pend(task), f"provisioning of {task.identifier}")
-        later(span, lambda: self._run(task), f"start of {task.identifier}")
-
-    def _pend(self, task: Task) -> None:
-        with self._lock:
-            if task.status == "PROVISIONING":
-                task.status = "PENDING"
-
-    def _run(self, task: Task) -> None:
-        if self._begin(task) and self.plan.load_balancer:
-            self._enlist(task)
-
-    def _begin(self, task: Task) -> bool:
-        """Start the task's process; ``False`` when it is not wanted any more."""
-        with self._lock:
-            if self._closed or not task.wanted:
-                return False
-        settings = settings_for(self._hands.design, self.plan.region, self.plan.name)
-        process = self._hands.apps.start(
-            TaskSpec(self.plan.name, task.identifier, self.plan.region, task.place, task.address, PORT, settings)
-        )
-        with self._lock:
-            now = self._hands.clock.now()
-            task.process, task.status, task.started = process, "RUNNING", now
-            task.check_due = now + CHECK_INTERVAL
-            wanted, closed = task.wanted, self._closed
-        if closed:
-            process.kill()
-        elif not wanted:
-            self._hands.pool.submit(self._end, task)
-        return wanted and not closed
-
-    def _enlist(self, task: Task) -> None:
-        balancer = self.plan.load_balancer
-        if balancer:
-            self._hands.balancers.register(self.plan.region, balancer, task.address)
-            arn = self._hands.balancers.group_arn(self.plan.region, balancer)
-            self._tell(f"registered 1 targets in (target-group {arn})")
+        return {task.address for task in self._tasks if task.status != "STOPPED"} | set(self._targets())
 
     def _accepts(self, task: Task) -> bool:
         try:
@@ -212,108 +199,57 @@ class Fleet:
         except OSError:
             return False
 
-    def _notice(self, task: Task) -> None:
-        """See whether the task's process has ended by itself, and check its container when that is due."""
-        if task.process is None or task.status not in ("RUNNING", "DEACTIVATING"):
-            return
-        if not task.process.alive():
-            self._ended(task)
-        elif self.plan.container_health_check and task.check_due and self._hands.clock.now() >= task.check_due:
-            task.check_due = None
-            self._hands.pool.submit(self._check, task)
+    def _mourn(self, task: Task) -> None:
+        """A task has ended by itself; after several quick ends in a row the next start waits."""
+        now, deployment = self._hands.clock.now(), self._deployments[0]
+        quick = task.started is None or now - task.started < decisions.QUICK
+        self._quick_failures = self._quick_failures + 1 if quick else 0
+        self._not_before = now + decisions.wait(self._quick_failures)
+        if self._quick_failures >= 2:
+            self._tell("is unable to consistently start tasks successfully.")
+        if task.deployment == deployment.identifier and not deployment.completed:
+            deployment.failed += 1
 
-    def _ended(self, task: Task) -> None:
-        now = self._hands.clock.now()
-        task.exit_code = task.process.exit_code() if task.process else None
-        if task.wanted:
-            quick = task.started is not None and now - task.started < decisions.QUICK
-            self._quick_failures = self._quick_failures + 1 if quick else 0
-            self._not_before = now + decisions.wait(self._quick_failures)
-            if self._quick_failures >= 2:
-                self._tell("is unable to consistently start tasks successfully.")
-            task.stop_code, task.stopped_reason = "EssentialContainerExited", "Essential container in task exited"
-            task.stopping = now
-        task.wanted = False
-        self._withdraw(task)
-        self._bury(task)
+    def _report(self, views: Sequence[View], targets: Mapping[str, Opinion]) -> None:
+        """Tell once of each task that became unhealthy, and why."""
+        for view in views:
+            task = self._task(view.identifier)
+            if view.health != "unhealthy" or task.reported:
+                task.reported = task.reported and view.health == "unhealthy"
+                continue
+            task.reported = True
+            if task.health == "UNHEALTHY":
+                self._tell(f"(task {task.identifier}) failed container health checks.")
+            else:
+                where = f"(port {PORT}) is unhealthy in (target-group {self._runner.group_arn})"
+                self._tell(f"(task {task.identifier}) {where} due to (reason {targets[task.address].description})")
 
-    def _check(self, task: Task) -> None:
-        """One container health check, as Docker makes it: the next is due an interval after the end of this one."""
-        result = check(self._hands.network, self._hands.clock, task.place, task.address, _HEALTH_PATH, CHECK_TIMEOUT)
-        with self._lock:
-            task.failed_checks = 0 if result.passed else task.failed_checks + 1
-            health: ContainerHealth = task.health
-            if result.passed:
-                health = "HEALTHY"
-            elif task.failed_checks >= CHECK_RETRIES:
-                health = "UNHEALTHY"
-            task.health = health
-            task.check_due = self._hands.clock.now() + CHECK_INTERVAL
+    def _retire(self, chosen: Sequence[str], views: Sequence[View]) -> None:
+        unhealthy = {view.identifier for view in views if view.health == "unhealthy"}
+        tasks = [self._task(identifier) for identifier in chosen]
+        reasons = [self._reason(task, unhealthy=task.identifier in unhealthy) for task in tasks]
+        self._runner.retire(tasks, "ServiceSchedulerInitiated", reasons)
 
-    def _replace(self, task: Task, views: Sequence[View]) -> None:
-        unhealthy = any(view.identifier == task.identifier and view.health == "unhealthy" for view in views)
+    def _reason(self, task: Task, *, unhealthy: bool) -> str:
         if not unhealthy:
-            reason = f"Scaling activity initiated by (deployment ecs-svc/{self.plan.name})"
-        elif task.health == "UNHEALTHY":
-            reason = "Task failed container health checks"
-        else:
-            reason = f"Task failed ELB health checks in (target-group {self._group_arn()})"
-            self._tell(f"(port {PORT}) is unhealthy in (target-group {self._group_arn()}).")
-        self._retire(task, "ServiceSchedulerInitiated", reason)
-
-    def _group_arn(self) -> str:
-        balancer = self.plan.load_balancer
-        return self._hands.balancers.group_arn(self.plan.region, balancer) if balancer else "none"
-
-    def _retire(self, task: Task, code: StopCode, reason: str) -> None:
-        """Drain, then stop. A task that does not run yet stops at once."""
-        if not task.wanted:
-            return
-        task.wanted, task.stop_code, task.stopped_reason = False, code, reason
-        task.stopping = self._hands.clock.now()
-        self._tell(f"has stopped 1 running tasks: (task {task.identifier}).")
-        if task.process is None:
-            self._bury(task)
-        elif self.plan.load_balancer:
-            task.status = "DEACTIVATING"
-            self._withdraw(task)
-            delay = self._hands.balancers.draining_span(self.plan.region, self.plan.load_balancer)
-            self._hands.scheduler.later(
-                delay, lambda: self._hands.pool.submit(self._end, task), f"end of draining of {task.identifier}"
-            )
-        else:
-            self._hands.pool.submit(self._end, task)
-
-    def _withdraw(self, task: Task) -> None:
-        if self.plan.load_balancer:
-            self._hands.balancers.deregister(self.plan.region, self.plan.load_balancer, task.address)
-
-    def _end(self, task: Task) -> None:
-        with self._lock:
-            if task.status in ("STOPPING", "DEPROVISIONING", "STOPPED") or task.process is None:
-                return
-            task.status = "STOPPING"
-            process = task.process
-        process.stop(STOP_TIMEOUT)
-        with self._lock:
-            task.exit_code = process.exit_code()
-            self._bury(task)
-
-    def _bury(self, task: Task) -> None:
-        task.status = "DEPROVISIONING"
-
-        def gone() -> None:
-            with self._lock:
-                task.status, task.stopped = "STOPPED", self._hands.clock.now()
-
-        self._hands.scheduler.later(_DEPROVISIONING, gone, f"deprovisioning of {task.identifier}")
+            return f"Scaling activity initiated by (deployment {self._deployments[0].identifier})"
+        if task.health == "UNHEALTHY":
+            return "Task failed container health checks"
+        return f"Task failed ELB health checks in (target-group {self._runner.group_arn})"
 
     def _forget(self) -> None:
         horizon = self._hands.clock.now().back(_REMEMBERED)
         self._tasks = [task for task in self._tasks if task.stopped is None or task.stopped > horizon]
 
     def _settle(self, views: Sequence[View], *, calm: bool) -> None:
-        steady = calm and len(views) == self.desired and all(view.running for view in views)
+        """A deployment is complete, and the service steady, once its healthy tasks are all there is."""
+        newest = self._deployments[0]
+        wanted = {task.deployment for task in self._tasks if task.wanted} | {newest.identifier}
+        self._deployments = [one for one in self._deployments if one.identifier in wanted]
+        steady = calm and len(views) == self._desired and all(view.proven and view.current for view in views)
+        if steady and not newest.completed:
+            newest.completed, newest.updated = True, self._hands.clock.now()
+            self._tell(f"(deployment {newest.identifier}) deployment completed.")
         if steady and not self._steady:
             self._tell("has reached a steady state.")
         self._steady = steady
@@ -322,8 +258,4 @@ class Fleet:
         return next(task for task in self._tasks if task.identifier == identifier)
 
     def _tell(self, message: str) -> None:
-        self.events.appendleft((self._hands.clock.now(), f"(service {self.plan.name}) {message}"))
-
-
-def _view(task: Task, health: Health) -> View:
-    return View(task.identifier, task.zone, task.status == "RUNNING", health)
+        self._diary.tell(self._hands.clock.now(), message)

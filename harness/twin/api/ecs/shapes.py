@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.clock import Instant
 from harness.twin import names
-from harness.twin.api.ecs.fleet import CHECK_INTERVAL, CHECK_RETRIES, CHECK_TIMEOUT, STOP_TIMEOUT, Fleet
+from harness.twin.api.ecs.deployment import Deployment
+from harness.twin.api.ecs.fleet import Snapshot
+from harness.twin.api.ecs.runner import CHECK_INTERVAL, CHECK_RETRIES, CHECK_TIMEOUT, STOP_TIMEOUT
 from harness.twin.api.ecs.task import CLUSTER, PORT, Task
 from harness.twin.designs.model import EcsService
 
@@ -30,43 +31,47 @@ def definition_arn(plan: EcsService) -> str:
 
 
 def counts(tasks: Sequence[Task]) -> tuple[int, int]:
-    """Running and pending tasks, as ECS counts them."""
+    """Running and pending tasks, as ECS counts them; the tasks are those of a snapshot."""
     running = sum(task.status == "RUNNING" for task in tasks)
-    return running, sum(task.wanted and task.status in ("PROVISIONING", "PENDING") for task in tasks)
+    return running, sum(task.wanted and task.status in ("PROVISIONING", "PENDING", "ACTIVATING") for task in tasks)
 
 
-def cluster(region: str, fleets: Sequence[Fleet]) -> dict[str, Any]:
-    """A Cluster."""
-    pairs = [counts(fleet.tasks()) for fleet in fleets]
-    return {
+def cluster(
+    region: str, services: Sequence[Snapshot], include: Sequence[str], tags: Mapping[str, str]
+) -> dict[str, Any]:
+    """A Cluster; ``include`` names the parts that AWS gives only when asked."""
+    pairs = [counts(one.tasks) for one in services]
+    running, pending = sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
+    shape: dict[str, Any] = {
         "clusterArn": cluster_arn(region),
         "clusterName": CLUSTER,
         "status": "ACTIVE",
         "registeredContainerInstancesCount": 0,
-        "runningTasksCount": sum(running for running, _ in pairs),
-        "pendingTasksCount": sum(pending for _, pending in pairs),
-        "activeServicesCount": len(fleets),
+        "runningTasksCount": running,
+        "pendingTasksCount": pending,
+        "activeServicesCount": len(services),
         "capacityProviders": ["FARGATE"],
-        "settings": [{"name": "containerInsights", "value": "enabled"}],
+        "defaultCapacityProviderStrategy": [],
     }
+    figures = (
+        ("runningFargateTasksCount", running),
+        ("pendingFargateTasksCount", pending),
+        ("activeFargateServiceCount", len(services)),
+    )
+    extras: dict[str, Any] = {
+        "SETTINGS": {"settings": [{"name": "containerInsights", "value": "enabled"}]},
+        "STATISTICS": {"statistics": [{"name": name, "value": str(value)} for name, value in figures]},
+        "TAGS": {"tags": tag_list(tags)},
+    }
+    for part in include:
+        shape |= extras.get(part, {})
+    return shape
 
 
-def service(fleet: Fleet, group_arn: str | None, tags: Mapping[str, str] | None) -> dict[str, Any]:
-    """A Service with its one deployment."""
-    plan = fleet.plan
-    running, pending = counts(fleet.tasks())
-    deployment = {
-        "id": "ecs-svc/1",
-        "status": "PRIMARY",
-        "taskDefinition": definition_arn(plan),
-        "desiredCount": fleet.desired,
-        "pendingCount": pending,
-        "runningCount": running,
-        "createdAt": fleet.created.datetime,
-        "updatedAt": fleet.created.datetime,
-        "launchType": "FARGATE",
-        "rolloutState": "COMPLETED",
-    }
+def service(snapshot: Snapshot, tags: Mapping[str, str] | None) -> dict[str, Any]:
+    """A Service with its deployments, the newest first."""
+    plan, settings, group_arn = snapshot.plan, snapshot.settings, snapshot.group_arn
+    running, pending = counts(snapshot.tasks)
     shape: dict[str, Any] = {
         "serviceArn": service_arn(plan),
         "serviceName": plan.name,
@@ -75,19 +80,24 @@ def service(fleet: Fleet, group_arn: str | None, tags: Mapping[str, str] | None)
         if group_arn
         else [],
         "status": "ACTIVE",
-        "desiredCount": fleet.desired,
+        "desiredCount": snapshot.desired,
         "runningCount": running,
         "pendingCount": pending,
         "launchType": "FARGATE",
         "platformVersion": "LATEST",
         "taskDefinition": definition_arn(plan),
         "deploymentConfiguration": {
-            "maximumPercent": plan.maximum_percent,
-            "minimumHealthyPercent": plan.minimum_healthy_percent,
+            "deploymentCircuitBreaker": {"enable": False, "rollback": False},
+            "maximumPercent": settings.maximum_percent,
+            "minimumHealthyPercent": settings.minimum_percent,
         },
-        "deployments": [deployment],
-        "events": [_event(number, at, message) for number, (at, message) in enumerate(tuple(fleet.events))],
-        "createdAt": fleet.created.datetime,
+        "deploymentController": {"type": "ECS"},
+        "deployments": [_deployment(snapshot, number) for number in range(len(snapshot.deployments))],
+        "events": [
+            {"id": event.identifier, "createdAt": event.at.datetime, "message": event.message}
+            for event in snapshot.events
+        ],
+        "createdAt": snapshot.created.datetime,
         "networkConfiguration": {
             "awsvpcConfiguration": {
                 "subnets": [names.subnet_id(plan.region, zone, "app") for zone in plan.zones],
@@ -97,7 +107,32 @@ def service(fleet: Fleet, group_arn: str | None, tags: Mapping[str, str] | None)
         },
         "schedulingStrategy": "REPLICA",
     }
+    if settings.grace is not None:
+        shape["healthCheckGracePeriodSeconds"] = int(settings.grace.seconds)
     return shape | ({"tags": tag_list(tags)} if tags is not None else {})
+
+
+def _deployment(snapshot: Snapshot, number: int) -> dict[str, Any]:
+    """A Deployment; an older one wants no more tasks than it still has."""
+    one: Deployment = snapshot.deployments[number]
+    tasks = [task for task in snapshot.tasks if task.deployment == one.identifier]
+    running, pending = counts(tasks)
+    state = "COMPLETED" if one.completed else "IN_PROGRESS"
+    return {
+        "id": one.identifier,
+        "status": "ACTIVE" if number else "PRIMARY",
+        "taskDefinition": definition_arn(snapshot.plan),
+        "desiredCount": sum(task.wanted for task in tasks) if number else snapshot.desired,
+        "pendingCount": pending,
+        "runningCount": running,
+        "failedTasks": one.failed,
+        "createdAt": one.created.datetime,
+        "updatedAt": one.updated.datetime,
+        "launchType": "FARGATE",
+        "platformVersion": "1.4.0",
+        "rolloutState": state,
+        "rolloutStateReason": f"ECS deployment {one.identifier} {'completed' if one.completed else 'in progress'}.",
+    }
 
 
 def task(item: Task, tags: Mapping[str, str] | None) -> dict[str, Any]:
@@ -107,8 +142,9 @@ def task(item: Task, tags: Mapping[str, str] | None) -> dict[str, Any]:
         "clusterArn": cluster_arn(item.region),
         "taskDefinitionArn": names.arn("ecs", item.region, f"task-definition/{item.service}:1"),
         "group": f"service:{item.service}",
-        "startedBy": "ecs-svc/1",
+        "startedBy": item.deployment,
         "launchType": "FARGATE",
+        "platformVersion": "1.4.0",
         "availabilityZone": f"{item.region}{item.zone}",
         "lastStatus": item.status,
         "desiredStatus": "RUNNING" if item.wanted else "STOPPED",
@@ -119,7 +155,13 @@ def task(item: Task, tags: Mapping[str, str] | None) -> dict[str, Any]:
         "attachments": [_attachment(item)],
         "containers": [_container(item)],
     }
-    for name, moment in (("startedAt", item.started), ("stoppingAt", item.stopping), ("stoppedAt", item.stopped)):
+    moments = (
+        ("startedAt", item.started),
+        ("stoppingAt", item.stopping),
+        ("executionStoppedAt", item.ended),
+        ("stoppedAt", item.stopped),
+    )
+    for name, moment in moments:
         if moment:
             shape[name] = moment.datetime
     if item.stop_code:
@@ -161,10 +203,6 @@ def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"key": key, "value": value} for key, value in tags.items()]
 
 
-def _event(number: int, at: Instant, message: str) -> dict[str, Any]:
-    return {"id": f"{at.nanoseconds:x}-{number}", "createdAt": at.datetime, "message": message}
-
-
 def _attachment(item: Task) -> dict[str, Any]:
     return {
         "id": f"eni-{item.identifier[:17]}",
@@ -182,12 +220,17 @@ def _container(item: Task) -> dict[str, Any]:
         "name": item.service,
         "taskArn": item.arn,
         "containerArn": names.arn("ecs", item.region, f"container/{CLUSTER}/{item.identifier}/1"),
-        "lastStatus": "RUNNING" if item.status in ("RUNNING", "DEACTIVATING", "STOPPING") else _ended(item),
+        "image": f"agentauri/{item.service}:1",
+        "lastStatus": _container_status(item),
         "healthStatus": item.health,
         "networkInterfaces": [{"attachmentId": f"eni-{item.identifier[:17]}", "privateIpv4Address": item.address}],
     }
-    return shape | ({"exitCode": item.exit_code} if item.exit_code is not None else {})
+    if item.exit_code is not None:
+        shape["exitCode"] = item.exit_code if item.exit_code >= 0 else 128 - item.exit_code
+    return shape
 
 
-def _ended(item: Task) -> str:
-    return "STOPPED" if item.status in ("DEPROVISIONING", "STOPPED") else "PENDING"
+def _container_status(item: Task) -> str:
+    if item.ended is not None or item.status in ("DEPROVISIONING", "STOPPED"):
+        return "STOPPED"
+    return "RUNNING" if item.status in ("RUNNING", "DEACTIVATING", "STOPPING") else "PENDING"

@@ -16,7 +16,9 @@ from harness.twin.engines.apps import RunningTask
 CLUSTER = "agentauri"
 PORT = 8080
 
-Status = Literal["PROVISIONING", "PENDING", "RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED"]
+Status = Literal[
+    "PROVISIONING", "PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED"
+]
 StopCode = Literal["EssentialContainerExited", "UserInitiated", "ServiceSchedulerInitiated", "TaskFailedToStart"]
 ContainerHealth = Literal["HEALTHY", "UNHEALTHY", "UNKNOWN"]
 
@@ -37,15 +39,23 @@ class Task:
     zone: str
     address: str
     created: Instant
+    deployment: str
     identifier: str = field(default_factory=lambda: uuid.uuid4().hex)
     status: Status = "PROVISIONING"
     wanted: bool = True
+    starting: bool = False
+    """Its process is being started at this moment, outside the lock."""
     process: RunningTask | None = None
+    enlisted: bool = False
+    """It is a target of its service's load balancer."""
     health: ContainerHealth = "UNKNOWN"
     failed_checks: int = 0
     check_due: Instant | None = None
+    reported: bool = False
+    """The service has told that it is unhealthy."""
     started: Instant | None = None
     stopping: Instant | None = None
+    ended: Instant | None = None
     stopped: Instant | None = None
     stop_code: StopCode | None = None
     stopped_reason: str = ""

@@ -6,58 +6,33 @@ failover can lose acknowledged writes, as it does on AWS.
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Literal
 
-from harness.clock import Clock, Duration, Instant, seconds
-from harness.errors import TwinFault
+from harness.clock import Clock, Instant, seconds
 from harness.twin import names
+from harness.twin.api.elasticache.events import Events
+from harness.twin.api.elasticache.member import NODE, NODE_GROUP, Member, NodeStatus, node_endpoint
+from harness.twin.api.elasticache.quota import Quota
 from harness.twin.api.spans import Spans
 from harness.twin.calls import AwsError
 from harness.twin.designs.model import ReplicationGroup
-from harness.twin.engines.redis import RedisNode
 from harness.twin.names import Names, Pointer
 from harness.twin.schedule import Scheduler
 
-NODE_GROUP = "0001"
-FAILOVERS_A_DAY = 15
-_DAY = seconds(24 * 3600)
 _LOOK = seconds(1)
-_LOOK_TIMEOUT = seconds(1)
 _DNS_TTL = 5
 
-Status = Literal["available", "modifying"]
-
-
-@dataclass(frozen=True)
-class Event:
-    """An event as DescribeEvents tells it."""
-
-    at: Instant
-    source: str
-    kind: Literal["replication-group", "cache-cluster"]
-    message: str
-
-
-@dataclass
-class Member:
-    """A node with its own name; ``status`` in ElastiCache's words."""
-
-    identifier: str
-    zone: str
-    engine: RedisNode
-    status: str = "available"
+Status = Literal["creating", "available", "modifying", "deleting"]
 
 
 class Group:
     """A replication group of one shard. ``upstream`` says whom its primary follows in a Global Datastore, if anyone.
 
-    Thread-safe; the lock is not held while a node starts.
+    Thread-safe. Its lock guards what describes tell, and is not held while a node starts, stops or is given orders;
+    what may not overlap is kept apart by the status, as on AWS.
     """
 
     def __init__(
@@ -68,24 +43,32 @@ class Group:
         spans: Spans,
         plan: ReplicationGroup,
         members: Sequence[Member],
+        events: Events,
         moved: Callable[[Group], None],
+        status: Status = "available",
     ) -> None:
         self.plan = plan
-        self.created = clock.now()
-        self.members = tuple(members)
-        self.events: deque[Event] = deque(maxlen=500)
+        self.description = f"{plan.identifier} in {plan.region}"
+        self.created: Instant = clock.now()
         self._clock = clock
         self._scheduler = scheduler
         self._registry = registry
         self._spans = spans
+        self._events = events
         self._moved = moved
         self._lock = threading.RLock()
-        self._primary = self.members[0]
-        self._status: Status = "available"
+        self._members = list(members)
+        self._primary = self._members[0]
+        self._status: Status = status
+        self._automatic_failover = self._multi_az = plan.automatic_failover
         self._upstream: str | None = None
-        self._tests: deque[Instant] = deque()
-        self._replacing: set[str] = set()
         self._closed = False
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The nodes, oldest first."""
+        with self._lock:
+            return tuple(self._members)
 
     @property
     def primary(self) -> Member:
@@ -99,16 +82,43 @@ class Group:
         with self._lock:
             return self._status
 
+    @property
+    def automatic_failover(self) -> bool:
+        """Whether a replica takes over by itself when the primary fails."""
+        with self._lock:
+            return self._automatic_failover
+
+    @property
+    def multi_az(self) -> bool:
+        """Whether Multi-AZ is on."""
+        with self._lock:
+            return self._multi_az
+
     def boot(self, upstream: str | None) -> None:
         """Start the primary, then its replicas; ``upstream`` is the backplane address of another region's primary."""
         self._upstream = upstream
-        self._primary.engine.start(upstream)
+        self._primary.start(upstream)
         replicas = [member for member in self.members if member is not self._primary]
         if replicas:
             with ThreadPoolExecutor(len(replicas)) as pool:
-                list(pool.map(lambda member: member.engine.start(self._primary.engine.backplane), replicas))
+                list(pool.map(lambda member: member.start(self._primary.engine.backplane), replicas))
+        for member in self.members:
+            self._mark(member, "available")
         self._point()
-        self._scheduler.every(_LOOK, self._look, f"health of {self.plan.identifier} in {self.plan.region}")
+        self._watch()
+
+    def create(self, upstream: Callable[[], str | None], served: Callable[[], None]) -> None:
+        """Boot a group of status ``creating`` after the time that AWS takes; ``served`` is called when it serves."""
+
+        def finish() -> None:
+            self.boot(upstream())
+            self.release()
+            for member in self.members:
+                self._tell(f"Added cache node {NODE} in availability zone {self.plan.region}{member.zone}", member)
+            self._tell(f"Replication group {self.plan.identifier} created")
+            served()
+
+        self._scheduler.later(self._spans.draw("elasticache.create"), finish, f"creation of {self.plan.identifier}")
 
     def stop(self) -> None:
         """End every node."""
@@ -117,175 +127,256 @@ class Group:
         for member in self.members:
             member.engine.kill()
 
-    def test_failover(self, node_group: str) -> None:
-        """Fail the primary over for a test; refused as AWS refuses it. The old primary is replaced, empty."""
+    def claim(self, status: Status = "modifying") -> None:
+        """Begin a change that no other may overlap; raises ``AwsError`` InvalidReplicationGroupState when one runs."""
         with self._lock:
-            if node_group != NODE_GROUP:
-                raise AwsError("NodeGroupNotFoundFault", f"Node group {node_group} not found.", 404)
-            if not self.plan.automatic_failover:
+            if self._status != "available":
+                raise AwsError(
+                    "InvalidReplicationGroupState",
+                    f"Replication group {self.plan.identifier} has status {self._status}, which is not valid for this.",
+                )
+            self._status = status
+
+    def release(self) -> None:
+        """End what ``claim`` began."""
+        with self._lock:
+            self._status = "available"
+
+    def test_failover(self, node_group: str, quota: Quota) -> None:
+        """Fail the primary over for a test; refused as AWS refuses it. The old primary is replaced, empty."""
+        if node_group != NODE_GROUP:
+            raise AwsError("NodeGroupNotFoundFault", f"Node group {node_group} not found.", 404)
+        with self._lock:
+            if not self._automatic_failover:
                 raise AwsError(
                     "InvalidReplicationGroupState",
                     f"Automatic failover must be enabled on replication group {self.plan.identifier}.",
                 )
-            if self._status != "available":
+            if self._status == "available" and self._primary.status != "available":
                 raise AwsError(
-                    "InvalidReplicationGroupState", f"Replication group {self.plan.identifier} is not available."
+                    "InvalidCacheClusterState", f"Cache cluster {self._primary.identifier} is not available."
                 )
-            self._count_test()
-            self._tell("replication-group", f"Test Failover API called for node group {NODE_GROUP}")
+            self.claim()
+            try:
+                quota.take(self._clock.now())
+            except AwsError:
+                self.release()
+                raise
             old = self._primary
-            self._begin_failover(old)
+        self._tell(f"Test Failover API called for node group {NODE_GROUP}")
         old.engine.kill()
+        self._fail_over_later(old)
+
+    def promote(self, identifier: str) -> None:
+        """Make a replica the primary, as an operator asks; the old primary goes on as its replica. Claim it first."""
+        new = next((member for member in self.members if member.identifier == identifier), None)
+        if new is None:
+            raise AwsError("CacheClusterNotFound", f"CacheCluster not found: {identifier}", 404)
+        if new.status != "available" or new.gone:
+            raise AwsError("InvalidCacheClusterState", f"Cache cluster {identifier} is not available.")
+        old = self.primary
+        if new is not old:
+            self._crown(old, new)
+
+    def reboot(self, identifier: str) -> None:
+        """Restart one node; what it held is lost. A primary's replicas wait for it, and then drop their copies too.
+
+        AWS: "A customer-initiated reboot of a primary doesn't trigger automatic failover."
+        """
+        member = next(item for item in self.members if item.identifier == identifier)
+        with self._lock:
+            if member.status != "available" or self._status != "available":
+                raise AwsError("InvalidCacheClusterState", f"Cache cluster {identifier} is not in available state.")
+            member.status = "rebooting cluster nodes"
+        self._tell(f"Cache node {NODE} shutdown", member)
+        member.engine.kill()
+        self._start_later(member, "elasticache.reboot", f"Cache node {NODE} restarted")
+
+    def set_failover(self, *, automatic: bool, multi_az: bool) -> None:
+        """Turn automatic failover and Multi-AZ on or off; raises ``AwsError`` for what AWS refuses."""
+        with self._lock:
+            if automatic and len(self._members) < 2:
+                raise AwsError(
+                    "InvalidParameterCombination",
+                    "Replication group must have at least one read replica to enable autofailover.",
+                )
+            if multi_az and not automatic:
+                raise AwsError("InvalidParameterCombination", "Multi-AZ requires automatic failover to be enabled.")
+            self._automatic_failover, self._multi_az = automatic, multi_az
+
+    def grow(self, members: Sequence[Member]) -> None:
+        """Add nodes of status ``creating`` and fill them from the primary; claim it first, released when they serve."""
+        with self._lock:
+            self._members.extend(members)
+        self._scheduler.later(
+            self._spans.draw("elasticache.create"), lambda: self._fill(members), f"replicas of {self.plan.identifier}"
+        )
+
+    def shrink(self, members: Sequence[Member], removed: Callable[[Member], None]) -> None:
+        """Take replicas away; claim it first. ``removed`` is told each that is gone; released after the last."""
+        for member in members:
+            self._mark(member, "deleting")
+        self._scheduler.later(
+            self._spans.draw("elasticache.delete"),
+            lambda: self._drop(members, removed),
+            f"removal of replicas of {self.plan.identifier}",
+        )
 
     def join(self, upstream: str | None) -> None:
         """Follow another region's primary from now on, or nobody: then this group takes writes."""
         with self._lock:
             self._upstream = upstream
-            if upstream and self._primary.engine.frozen:
-                # It cannot be told, and would wake up as a second writer; its replacement follows.
-                self._primary.engine.kill()
-            elif self._primary.engine.pid is not None:
-                self._lead(self._primary)
+        self._steer()
 
-    def _count_test(self) -> None:
-        now = self._clock.now()
-        while self._tests and now - self._tests[0] > _DAY:
-            self._tests.popleft()
-        if len(self._tests) >= FAILOVERS_A_DAY:
-            raise AwsError(
-                "APICallRateForCustomerExceeded",
-                f"The customer has exceeded the allowed rate of API calls: {FAILOVERS_A_DAY} a day.",
-            )
-        self._tests.append(now)
+    def _watch(self) -> None:
+        try:
+            self._look()
+        finally:
+            if not self._closed:
+                self._scheduler.later(_LOOK, self._watch, f"health of {self.plan.identifier} in {self.plan.region}")
 
     def _look(self) -> None:
-        """Notice a primary that is gone and nodes to replace. A paused Redis still accepts connections: not gone."""
-        with self._lock:
-            if self._closed:
-                return
-            primary, settled = self._primary, self._status == "available"
-        if settled and self._gone(primary) and self._can_fail_over():
+        """Notice a primary that is gone, and nodes to replace."""
+        primary = self.primary
+        if self._may_fail_over(primary) and primary.gone:
             with self._lock:
-                if self._status == "available" and self._primary is primary:
-                    self._begin_failover(primary)
+                begun = self._may_fail_over(primary)
+                if begun:
+                    self.claim()
+            if begun:
+                self._fail_over_later(primary)
         for member in self.members:
-            waits = member is self._primary and self._status != "available"
-            if member.engine.pid is None and not waits:
-                self._replace(member)
+            with self._lock:
+                if self._closed or self._status == "deleting":
+                    return
+                waits = member.status != "available" or (member is self._primary and self._status != "available")
+            if member.engine.pid is None and not waits and member.placed:
+                self._mark(member, "modifying")
+                self._tell(f"Recovering cache nodes {NODE}", member)
+                self._start_later(member, "elasticache.replacement", f"Finished recovery for cache nodes {NODE}")
 
-    def _gone(self, member: Member) -> bool:
-        engine = member.engine
-        return engine.pid is None or engine.frozen or not engine.reachable(self.plan.region, _LOOK_TIMEOUT)
+    def _may_fail_over(self, primary: Member) -> bool:
+        with self._lock:
+            able = self._automatic_failover and len(self._members) > 1 and not self._closed
+            settled = self._status == "available" and primary.status == "available"
+            return able and settled and primary is self._primary
 
-    def _can_fail_over(self) -> bool:
-        return self.plan.automatic_failover and len(self.members) > 1
-
-    def _begin_failover(self, old: Member) -> None:
-        self._status = "modifying"
+    def _fail_over_later(self, old: Member) -> None:
         self._scheduler.later(
             self._spans.draw("elasticache.failover"), lambda: self._fail_over(old), f"failover of {old.identifier}"
         )
 
     def _fail_over(self, old: Member) -> None:
-        candidates = [member for member in self.members if member is not old and not self._gone(member)]
-        with self._lock:
-            try:
-                moved = bool(candidates) and not self._closed and self._gone(old)
-                if moved:
-                    self._take_over(old, candidates)
-            finally:
-                self._status = "available"
-        if moved:
-            self._moved(self)
+        try:
+            offsets = {
+                member.identifier: member.offset
+                for member in self.members
+                if member is not old and member.status == "available" and not member.gone
+            }
+            ready = [member for member in self.members if offsets.get(member.identifier) is not None]
+            if ready and not self._closed and old.gone:
+                # AWS fences the old primary; a frozen one would otherwise wake up and take writes.
+                old.engine.kill()
+                self._crown(old, max(ready, key=lambda member: offsets[member.identifier] or 0))
+        finally:
+            self.release()
 
-    def _take_over(self, old: Member, candidates: Sequence[Member]) -> None:
-        # AWS fences the old primary; a frozen one would otherwise wake up and take writes.
-        old.engine.kill()
-        new = self._primary = max(candidates, key=_offset)
-        self._lead(new)
-        for member in candidates:
-            if member is not new:
-                member.engine.follow(new.engine.backplane)
+    def _crown(self, old: Member, new: Member) -> None:
+        with self._lock:
+            self._primary = new
+        self._steer()
         self._point()
         message = f"Failover from primary node {old.identifier} to replica node {new.identifier} completed"
-        self._tell("replication-group", message)
-        self._tell("cache-cluster", message, new)
+        self._tell(message, new)
+        self._tell(message)
+        self._moved(self)
 
-    def _lead(self, member: Member) -> None:
-        if self._upstream:
-            member.engine.follow(self._upstream)
-        else:
-            member.engine.promote()
+    def _steer(self) -> None:
+        """Tell every node whom it follows, until what was told is still what is wanted.
 
-    def _replace(self, member: Member) -> None:
-        with self._lock:
-            if member.identifier in self._replacing:
+        A node that cannot be told is ended, and its replacement obeys: it would go on as a second writer.
+        """
+        while True:
+            primary, upstream, members = wanted = self._wanted()
+            for member in (primary, *(item for item in members if item is not primary)):
+                if not member.obey(upstream if member is primary else primary.engine.backplane):
+                    member.engine.kill()
+            if wanted == self._wanted():
                 return
-            self._replacing.add(member.identifier)
-            member.status = "rebooting cluster nodes"
-            self._tell("cache-cluster", f"Recovering cache nodes {NODE_GROUP}", member)
+
+    def _wanted(self) -> tuple[Member, str | None, tuple[Member, ...]]:
+        with self._lock:
+            return self._primary, self._upstream, tuple(self._members)
+
+    def _start_later(self, member: Member, timing: str, message: str) -> None:
         self._scheduler.later(
-            self._spans.draw("elasticache.replacement"),
-            lambda: self._restart(member),
-            f"replacement of {member.identifier}",
+            self._spans.draw(timing), lambda: self._start(member, message), f"start of {member.identifier}"
         )
 
-    def _restart(self, member: Member) -> None:
+    def _start(self, member: Member, message: str) -> None:
         with self._lock:
-            if self._closed:
+            if self._closed or member not in self._members:
                 return
             source = self._upstream if member is self._primary else self._primary.engine.backplane
         try:
-            member.engine.start(source)
+            member.start(source)
         finally:
-            with self._lock:
-                self._replacing.discard(member.identifier)
-        with self._lock:
-            member.status = "available"
-            self._tell("cache-cluster", f"Finished recovery for cache nodes {NODE_GROUP}", member)
-            closed = self._closed
-        if closed:
+            self._mark(member, "available")
+        self._steer()
+        self._tell(message, member)
+        if self._closed:
             member.engine.kill()
 
-    def _point(self) -> None:
-        region, name = self.plan.region, self.plan.identifier
-        readers = [member for member in self.members if member is not self._primary] or [self._primary]
-        primary = Pointer((self._primary.engine.address,), ttl=_DNS_TTL)
-        self._registry.point(names.cache_endpoint(name, region), primary)
-        self._registry.point(
-            reader_endpoint(self.plan), Pointer(tuple(member.engine.address for member in readers), ttl=_DNS_TTL)
-        )
-        for member in self.members:
-            self._registry.point(
-                node_endpoint(member.identifier, region), Pointer((member.engine.address,), ttl=_DNS_TTL)
-            )
+    def _fill(self, members: Sequence[Member]) -> None:
+        try:
+            for member in members:
+                self._start(member, f"Added cache node {NODE} in availability zone {self.plan.region}{member.zone}")
+            self._point()
+        finally:
+            self.release()
 
-    def _tell(
-        self, kind: Literal["replication-group", "cache-cluster"], message: str, member: Member | None = None
-    ) -> None:
-        source = member.identifier if member else self.plan.identifier
-        self.events.append(Event(self._clock.now(), source, kind, message))
+    def _drop(self, members: Sequence[Member], removed: Callable[[Member], None]) -> None:
+        with self._lock:
+            self._members = [member for member in self._members if member not in members]
+        self._point()
+        for member in members:
+            member.engine.remove()
+            self._registry.forget(node_endpoint(member))
+            self._tell(f"Removed cache node {NODE}", member)
+            removed(member)
+        self.release()
+
+    def remove(self) -> None:
+        """End every node and forget every name: the group is deleted."""
+        self.stop()
+        for member in self.members:
+            member.engine.remove()
+            self._registry.forget(node_endpoint(member))
+        self._registry.forget(names.cache_endpoint(self.plan.identifier, self.plan.region))
+        self._registry.forget(reader_endpoint(self.plan))
+
+    def _mark(self, member: Member, status: NodeStatus) -> None:
+        with self._lock:
+            member.status = status
+
+    def _point(self) -> None:
+        primary, _, members = self._wanted()
+        readers = [member for member in members if member is not primary and member.status != "creating"]
+        pointers = {
+            names.cache_endpoint(self.plan.identifier, self.plan.region): [primary],
+            reader_endpoint(self.plan): readers or [primary],
+            **{node_endpoint(member): [member] for member in members},
+        }
+        for name, leads in pointers.items():
+            self._registry.point(name, Pointer(tuple(member.engine.address for member in leads), ttl=_DNS_TTL))
+
+    def _tell(self, message: str, member: Member | None = None) -> None:
+        if member:
+            self._events.tell("cache-cluster", member.identifier, message)
+        else:
+            self._events.tell("replication-group", self.plan.identifier, message)
 
 
 def reader_endpoint(plan: ReplicationGroup) -> str:
     """The name of a group's replicas."""
     return names.cache_endpoint(plan.identifier, plan.region).replace("master.", "replica.", 1)
-
-
-def node_endpoint(identifier: str, region: str) -> str:
-    """The name of one node."""
-    return f"{identifier}.x7kq3x.{NODE_GROUP}.{names.short(region)}.cache.amazonaws.com"
-
-
-def lag(member: Member, clock: Clock) -> Duration | None:
-    """How long a replica has heard nothing from its primary; ``None`` when it cannot be asked or is no replica."""
-    with contextlib.suppress(TwinFault):
-        info = member.engine.info("replication")
-        if info.get("role") == "slave":
-            silent = info.get("master_link_down_since_seconds") or info.get("master_last_io_seconds_ago", "0")
-            return seconds(max(0, int(silent)) * clock.speed)
-    return None
-
-
-def _offset(member: Member) -> int:
-    return int(member.engine.info("replication").get("slave_repl_offset", "0"))

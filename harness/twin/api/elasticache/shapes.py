@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from harness.twin import names
-from harness.twin.api.elasticache.group import NODE_GROUP, Event, Group, Member, node_endpoint, reader_endpoint
+from harness.twin.api.elasticache.datastore import Datastore
+from harness.twin.api.elasticache.events import Event
+from harness.twin.api.elasticache.group import Group, reader_endpoint
+from harness.twin.api.elasticache.member import NODE, NODE_GROUP, Member, node_endpoint
 from harness.twin.designs.model import RegionPlan
 from harness.twin.engines.redis import PORT
 
@@ -18,9 +21,9 @@ def group_arn(group: Group) -> str:
     return names.arn("elasticache", group.plan.region, f"replicationgroup:{group.plan.identifier}")
 
 
-def member_arn(group: Group, member: Member) -> str:
+def member_arn(member: Member) -> str:
     """A node's ARN."""
-    return names.arn("elasticache", group.plan.region, f"cluster:{member.identifier}")
+    return names.arn("elasticache", member.region, f"cluster:{member.identifier}")
 
 
 def global_arn(identifier: str) -> str:
@@ -28,16 +31,15 @@ def global_arn(identifier: str) -> str:
     return names.arn("elasticache", "", f"globalreplicationgroup:{identifier}")
 
 
-def group(item: Group, global_role: str | None) -> dict[str, Any]:
-    """A ReplicationGroup; ``global_role`` is PRIMARY or SECONDARY in a Global Datastore."""
-    plan, failover = item.plan, "enabled" if item.plan.automatic_failover else "disabled"
-    primary = item.primary
+def group(item: Group, store: Datastore | None) -> dict[str, Any]:
+    """A ReplicationGroup; ``store`` is the Global Datastore that it is in."""
+    plan, primary, members = item.plan, item.primary, item.members
     shape: dict[str, Any] = {
         "ReplicationGroupId": plan.identifier,
-        "Description": f"{plan.identifier} in {plan.region}",
+        "Description": item.description,
         "Status": item.status,
         "PendingModifiedValues": {},
-        "MemberClusters": [member.identifier for member in item.members],
+        "MemberClusters": [member.identifier for member in members],
         "NodeGroups": [
             {
                 "NodeGroupId": NODE_GROUP,
@@ -47,17 +49,17 @@ def group(item: Group, global_role: str | None) -> dict[str, Any]:
                 "NodeGroupMembers": [
                     {
                         "CacheClusterId": member.identifier,
-                        "CacheNodeId": "0001",
-                        "ReadEndpoint": _endpoint(node_endpoint(member.identifier, plan.region)),
+                        "CacheNodeId": NODE,
+                        "ReadEndpoint": _endpoint(node_endpoint(member)),
                         "PreferredAvailabilityZone": f"{plan.region}{member.zone}",
                         "CurrentRole": "primary" if member is primary else "replica",
                     }
-                    for member in item.members
+                    for member in members
                 ],
             }
         ],
-        "AutomaticFailover": failover,
-        "MultiAZ": failover,
+        "AutomaticFailover": _enabled(item.automatic_failover),
+        "MultiAZ": _enabled(item.multi_az),
         "ClusterEnabled": False,
         "CacheNodeType": plan.node_type,
         "AuthTokenEnabled": False,
@@ -67,10 +69,10 @@ def group(item: Group, global_role: str | None) -> dict[str, Any]:
         "ReplicationGroupCreateTime": item.created.datetime,
         "Engine": "redis",
     }
-    if plan.global_datastore and global_role:
+    if store:
         shape["GlobalReplicationGroupInfo"] = {
-            "GlobalReplicationGroupId": plan.global_datastore,
-            "GlobalReplicationGroupMemberRole": global_role,
+            "GlobalReplicationGroupId": store.identifier,
+            "GlobalReplicationGroupMemberRole": "PRIMARY" if item is store.primary else "SECONDARY",
         }
     return shape
 
@@ -90,15 +92,15 @@ def cluster(item: Group, member: Member, *, nodes: bool) -> dict[str, Any]:
         "CacheSubnetGroupName": SUBNET_GROUP,
         "SecurityGroups": [{"SecurityGroupId": f"sg-{names.short(plan.region)}data", "Status": "active"}],
         "ReplicationGroupId": plan.identifier,
-        "ARN": member_arn(item, member),
+        "ARN": member_arn(member),
     }
     if nodes:
         shape["CacheNodes"] = [
             {
-                "CacheNodeId": "0001",
-                "CacheNodeStatus": member.status,
+                "CacheNodeId": NODE,
+                "CacheNodeStatus": "rebooting" if member.status == "rebooting cluster nodes" else member.status,
                 "CacheNodeCreateTime": item.created.datetime,
-                "Endpoint": _endpoint(node_endpoint(member.identifier, plan.region)),
+                "Endpoint": _endpoint(node_endpoint(member)),
                 "CustomerAvailabilityZone": f"{plan.region}{member.zone}",
             }
         ]
@@ -115,28 +117,32 @@ def event(item: Event) -> dict[str, Any]:
     }
 
 
-def datastore(identifier: str, groups: list[Group], primary: Group, status: str, *, members: bool) -> dict[str, Any]:
+def datastore(store: Datastore, *, members: bool) -> dict[str, Any]:
     """A GlobalReplicationGroup."""
+    standing = store.standing
     shape: dict[str, Any] = {
-        "GlobalReplicationGroupId": identifier,
-        "GlobalReplicationGroupDescription": identifier,
-        "Status": status,
-        "CacheNodeType": primary.plan.node_type,
+        "GlobalReplicationGroupId": store.identifier,
+        "GlobalReplicationGroupDescription": store.description,
+        "Status": standing.status,
+        "CacheNodeType": standing.primary.plan.node_type,
         "Engine": "redis",
         "EngineVersion": _ENGINE_VERSION,
         "ClusterEnabled": False,
-        "ARN": global_arn(identifier),
+        "AuthTokenEnabled": False,
+        "TransitEncryptionEnabled": False,
+        "AtRestEncryptionEnabled": False,
+        "ARN": global_arn(store.identifier),
     }
     if members:
         shape["Members"] = [
             {
                 "ReplicationGroupId": item.plan.identifier,
                 "ReplicationGroupRegion": item.plan.region,
-                "Role": "PRIMARY" if item is primary else "SECONDARY",
-                "AutomaticFailover": "enabled" if item.plan.automatic_failover else "disabled",
-                "Status": "associated",
+                "Role": "PRIMARY" if item is standing.primary else "SECONDARY",
+                "AutomaticFailover": _enabled(item.automatic_failover),
+                "Status": membership,
             }
-            for item in groups
+            for item, membership in standing.members
         ]
     return shape
 
@@ -160,3 +166,7 @@ def subnet_group(plan: RegionPlan) -> dict[str, Any]:
 
 def _endpoint(name: str) -> dict[str, Any]:
     return {"Address": name, "Port": PORT}
+
+
+def _enabled(whether: bool) -> str:
+    return "enabled" if whether else "disabled"

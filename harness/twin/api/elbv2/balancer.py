@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
-from harness.clock import Clock, Duration, Instant, seconds
+from harness.clock import Clock, Duration, Instant, monotonic_nanoseconds, seconds
+from harness.errors import TwinFault
 from harness.twin import names
-from harness.twin.api.elbv2.checks import TargetWatch
+from harness.twin.api.elbv2.checks import FIRST_CHECK, TargetWatch
 from harness.twin.api.elbv2.opinions import DRAINING, REGISTERING, CheckResult, Opinion, admitted, together
+from harness.twin.api.elbv2.settings import HealthSettings
 from harness.twin.designs.model import LoadBalancerPlan, RegionPlan
 from harness.twin.engines.haproxy import Counters, HaproxyNode
 from harness.twin.names import Names, Pointer
@@ -22,17 +26,25 @@ from harness.twin.schedule import Scheduler
 NODE_OCTET = 80
 DNS_TTL = 60
 
+Answer = TypeVar("Answer")
+
+_CLOSING = seconds(1)
+_LEFT_ALONE_SECONDS = 2
+_LOG = logging.getLogger("twin.elbv2")
+
 
 @dataclass
 class _Node:
-    """A node with its view of every target and the commands it has already been given."""
+    """A node with its view of every target and what its process already knows: whom it has, whom it sends to."""
 
     zone: str
     engine: HaproxyNode
     opinions: dict[str, Opinion] = field(default_factory=dict)
     watches: dict[str, TargetWatch] = field(default_factory=dict)
     sending_to: frozenset[str] = frozenset()
-    removed: set[str] = field(default_factory=set)
+    servers: set[str] = field(default_factory=set)
+    left_alone_until: int = 0
+    """CLOCK_MONOTONIC; its process did not answer, and asking it costs everybody a time-out."""
 
 
 class Balancer:
@@ -51,6 +63,7 @@ class Balancer:
         self.plan = plan
         self.created: Instant = clock.now()
         self.deregistration_delay: Duration = plan.deregistration_delay
+        self._health = HealthSettings.of(plan)
         self._clock = clock
         self._scheduler = scheduler
         self._network = network
@@ -89,6 +102,11 @@ class Balancer:
         """The target group's ARN."""
         return names.arn("elasticloadbalancing", self.plan.region, self.group_dimension)
 
+    @property
+    def health(self) -> HealthSettings:
+        """The health check in force."""
+        return self._health
+
     def boot(self) -> None:
         """Start every node, together, and give the load balancer its name."""
         with ThreadPoolExecutor(len(self._nodes)) as pool:
@@ -114,9 +132,6 @@ class Balancer:
                 return
             self._turns[target] = self._turns.get(target, 0) + 1
             for node in self._nodes:
-                if not known or target in node.removed:
-                    node.removed.discard(target)
-                    node.engine.add(target)
                 node.opinions[target] = REGISTERING
                 self._watch(node, target, self._turns[target])
             self._send()
@@ -136,6 +151,18 @@ class Balancer:
             self.deregistration_delay, lambda: self._forget(target, turn), f"deregistration of {target}"
         )
 
+    def modify(self, wanted: Mapping[str, Any]) -> None:
+        """ModifyTargetGroup: every target is asked in the new way from now on; what is known of it stays.
+
+        Raises ``AwsError`` and changes nothing when AWS would refuse.
+        """
+        with self._lock:
+            self._health = self._health.changed(wanted)
+            for node in self._nodes:
+                for target, watch in list(node.watches.items()):
+                    watch.stop()
+                    self._watch(node, target, self._turns[target], min(FIRST_CHECK, self._health.interval))
+
     def targets(self) -> Mapping[str, Opinion]:
         """Every registered or draining target with what the nodes together say of it."""
         with self._lock:
@@ -148,40 +175,39 @@ class Balancer:
         with self._lock:
             return {node.zone: _counts(node.opinions.values()) for node in self._nodes}
 
-    def counters(self) -> Counters:
-        """Requests and failures of all nodes since they started."""
-        total = Counters(0, 0, 0)
-        for node in self._nodes:
-            one = node.engine.counters()
-            total = Counters(
-                total.requests + one.requests, total.elb_5xx + one.elb_5xx, total.target_5xx + one.target_5xx
-            )
-        return total
+    def counters(self) -> Mapping[str, Counters]:
+        """What each zone's node has counted since it started; a node that does not answer is left out."""
+        return {node.zone: told for node in self._nodes for told in _asked(node, node.engine.counters)}
+
+    def response_times(self) -> list[Duration]:
+        """How long targets took to answer, for the requests since the last call; at most what the nodes remember."""
+        return [span for node in self._nodes for told in _asked(node, node.engine.response_times) for span in told]
 
     def processes(self) -> Mapping[str, int | None]:
         """The process of each zone's node, ``None`` for one that is gone."""
         return {node.zone: node.engine.pid for node in self._nodes}
 
-    def _watch(self, node: _Node, target: str, turn: int) -> None:
+    def _watch(self, node: _Node, target: str, turn: int, first: Duration = FIRST_CHECK) -> None:
+        settings = self._health
+
+        def asking() -> None:
+            with self._lock:
+                if self._turns.get(target) == turn:
+                    node.opinions[target] = node.opinions[target].asked()
+
         def report(result: CheckResult) -> None:
-            self._judge(node, target, turn, result)
+            with self._lock:
+                if self._turns.get(target) == turn and node.opinions[target].state != "draining":
+                    node.opinions[target] = node.opinions[target].after(result, settings)
+                    self._send()
 
-        node.watches[target] = TargetWatch(self._network, self._clock, node.engine.place, self.plan, target, report)
-
-    def _judge(self, node: _Node, target: str, turn: int, result: CheckResult) -> None:
-        with self._lock:
-            if self._turns.get(target) == turn and node.opinions[target].state != "draining":
-                node.opinions[target] = node.opinions[target].after(result, self.plan)
-                self._send()
+        place = node.engine.place
+        node.watches[target] = TargetWatch(self._network, self._clock, place, settings, target, asking, report, first)
 
     def _send(self) -> None:
+        """Bring every node's process up to date; one that does not answer is told again after the next check."""
         for node in self._nodes:
-            wanted = admitted(node.opinions)
-            for target in wanted - node.sending_to:
-                node.engine.admit(target)
-            for target in node.sending_to - wanted:
-                node.engine.withhold(target)
-            node.sending_to = wanted
+            _asked(node, lambda node=node: _update(node))
         self._point()
 
     def _point(self) -> None:
@@ -196,15 +222,41 @@ class Balancer:
             if self._turns.get(target) != turn or self._nodes[0].opinions[target].state != "draining":
                 return
             for node in self._nodes:
-                if target not in node.removed and node.engine.remove(target):
-                    node.removed.add(target)
-            if all(target in node.removed for node in self._nodes):
+                if target in node.servers and (
+                    node.engine.pid is None or any(_asked(node, node.engine.remove, target))
+                ):
+                    node.servers.discard(target)
+            if not any(target in node.servers for node in self._nodes):
                 for node in self._nodes:
-                    node.removed.discard(target)
                     del node.opinions[target]
                 del self._turns[target]
                 return
-        self._scheduler.later(seconds(1), lambda: self._forget(target, turn), f"deregistration of {target}")
+        self._scheduler.later(_CLOSING, lambda: self._forget(target, turn), f"deregistration of {target}")
+
+
+def _update(node: _Node) -> None:
+    """Give the node's process the servers that it lacks, and traffic to those that shall have it."""
+    for target in set(node.opinions) - node.servers:
+        node.engine.add(target)
+        node.servers.add(target)
+    wanted = admitted(node.opinions)
+    for target in wanted - node.sending_to:
+        node.engine.admit(target)
+    for target in (node.sending_to - wanted) & node.servers:
+        node.engine.withhold(target)
+    node.sending_to = wanted
+
+
+def _asked(node: _Node, question: Callable[..., Answer], *arguments: str) -> list[Answer]:
+    """The node's answer; none, and a line in the log, from a process that is gone or frozen by an act of nature."""
+    if node.engine.pid is None or monotonic_nanoseconds() < node.left_alone_until:
+        return []
+    try:
+        return [question(*arguments)]
+    except TwinFault as fault:
+        _LOG.warning("the node in zone %s: %s", node.zone, fault)
+        node.left_alone_until = monotonic_nanoseconds() + _LEFT_ALONE_SECONDS * 1_000_000_000
+        return []
 
 
 def _node(network: Network, clock: Clock, state: Path, region: RegionPlan, zone: str) -> _Node:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from harness.twin.designs.model import LoadBalancerPlan
+from harness.twin.api.elbv2.settings import HealthSettings
 
 State = Literal["initial", "healthy", "unhealthy", "draining"]
 
@@ -29,7 +29,7 @@ FAILED = CheckResult(False, "Target.FailedHealthChecks", "Health checks failed")
 
 
 def mismatch(status: int) -> CheckResult:
-    """An answer with another code than 200."""
+    """An answer with a code that the target group does not accept."""
     return CheckResult(False, "Target.ResponseCodeMismatch", f"Health checks failed with these codes: [{status}]")
 
 
@@ -42,19 +42,23 @@ class Opinion:
     description: str = ""
     streak: int = 0
 
-    def after(self, check: CheckResult, plan: LoadBalancerPlan) -> Opinion:
+    def after(self, check: CheckResult, settings: HealthSettings) -> Opinion:
         """The view after one more check; a new target needs to pass just one."""
         if self.state == "draining":
             return self
-        return self._passed(plan) if check.passed else self._failed(check, plan)
+        return self._passed(settings) if check.passed else self._failed(check, settings)
 
-    def _passed(self, plan: LoadBalancerPlan) -> Opinion:
-        if self.state == "unhealthy" and self.streak + 1 < plan.healthy_count:
+    def asked(self) -> Opinion:
+        """The view once a check is under way."""
+        return CHECKED_FIRST if self == REGISTERING else self
+
+    def _passed(self, settings: HealthSettings) -> Opinion:
+        if self.state == "unhealthy" and self.streak + 1 < settings.healthy_count:
             return replace(self, streak=self.streak + 1)
         return HEALTHY
 
-    def _failed(self, check: CheckResult, plan: LoadBalancerPlan) -> Opinion:
-        if self.state == "unhealthy" or self.streak + 1 >= plan.unhealthy_count:
+    def _failed(self, check: CheckResult, settings: HealthSettings) -> Opinion:
+        if self.state == "unhealthy" or self.streak + 1 >= settings.unhealthy_count:
             return Opinion("unhealthy", check.reason, check.description)
         return replace(CHECKED_FIRST if self.state == "initial" else self, streak=self.streak + 1)
 

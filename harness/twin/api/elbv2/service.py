@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-from harness.clock import Clock, Duration, seconds
-from harness.twin.api.elbv2 import shapes
+from harness.clock import Clock, Duration
 from harness.twin.api.elbv2.balancer import Balancer
+from harness.twin.api.elbv2.describe_calls import DescribeCalls
+from harness.twin.api.elbv2.estate import Estate
 from harness.twin.api.elbv2.opinions import Opinion
-from harness.twin.api.paging import page
-from harness.twin.calls import AwsError, Call, Handler, MetricSink
+from harness.twin.api.elbv2.publication import PERIOD, Publication
+from harness.twin.api.elbv2.tag_calls import TagCalls
+from harness.twin.api.elbv2.target_calls import TargetCalls
+from harness.twin.calls import Handler, MetricSink
 from harness.twin.designs.model import Design
-from harness.twin.engines.haproxy import TARGET_PORT, Counters
 from harness.twin.names import Names
 from harness.twin.network.network import Network
 from harness.twin.schedule import Scheduler
-
-_NAMESPACE = "AWS/ApplicationELB"
-_NOTHING = Counters(0, 0, 0)
 
 
 class ElbV2:
@@ -38,22 +36,23 @@ class ElbV2:
         design: Design,
         state: Path,
     ) -> None:
-        self._design = design
         self._scheduler = scheduler
-        self._metrics = metrics
+        self._publication = Publication(clock, metrics)
         self._balancers = {
             (plan.region, plan.name): Balancer(
                 clock, scheduler, network, registry, plan, design.region(plan.region), state
             )
             for plan in design.load_balancers
         }
-        self._counted: dict[str, Counters] = {}
+        estate = Estate(self._balancers)
+        self._tags = TagCalls(estate, design.tags)
+        self._parts = (DescribeCalls(estate), TargetCalls(estate, design), self._tags)
 
     def boot(self) -> None:
         """Start every node of every load balancer, together; returns when they answer."""
         with ThreadPoolExecutor(max(1, len(self._balancers))) as pool:
             list(pool.map(Balancer.boot, self._balancers.values()))
-        self._scheduler.every(seconds(60), self._publish, "load balancer metrics")
+        self._scheduler.every(PERIOD, self._publish, "load balancer metrics")
 
     def stop(self) -> None:
         """End every node."""
@@ -98,162 +97,12 @@ class ElbV2:
 
     def handlers(self) -> Mapping[str, Handler]:
         """The operations that are built."""
-        return {
-            "DescribeLoadBalancers": self._describe_load_balancers,
-            "DescribeLoadBalancerAttributes": self._describe_load_balancer_attributes,
-            "DescribeListeners": self._describe_listeners,
-            "DescribeTargetGroups": self._describe_target_groups,
-            "DescribeTargetGroupAttributes": self._describe_target_group_attributes,
-            "ModifyTargetGroupAttributes": self._modify_target_group_attributes,
-            "DescribeTargetHealth": self._describe_target_health,
-            "RegisterTargets": self._register_targets,
-            "DeregisterTargets": self._deregister_targets,
-            "DescribeTags": self._describe_tags,
-        }
+        return {name: handler for part in self._parts for name, handler in part.handlers().items()}
 
     def tagged(self, region: str) -> Iterable[tuple[str, Mapping[str, str]]]:
-        """Load balancers and target groups."""
-        for balancer in self._of(region):
-            yield balancer.arn, self._design.tags
-            yield balancer.group_arn, self._design.tags
-
-    def _of(self, region: str) -> list[Balancer]:
-        return [balancer for (where, _), balancer in self._balancers.items() if where == region]
-
-    def _describe_load_balancers(self, call: Call) -> Mapping[str, Any]:
-        wanted_arns, wanted_names = call.get("LoadBalancerArns"), call.get("Names")
-        known = self._of(call.region)
-        for wanted in [*(wanted_arns or ()), *(wanted_names or ())]:
-            if wanted not in [key for balancer in known for key in (balancer.arn, balancer.plan.name)]:
-                raise AwsError("LoadBalancerNotFound", f"Load balancers '[{wanted}]' not found")
-        found = [
-            shapes.load_balancer(balancer)
-            for balancer in known
-            if (not wanted_arns or balancer.arn in wanted_arns)
-            and (not wanted_names or balancer.plan.name in wanted_names)
-        ]
-        return _paged("LoadBalancers", found, call)
-
-    def _describe_load_balancer_attributes(self, call: Call) -> Mapping[str, Any]:
-        self._balancer(call)
-        return {"Attributes": shapes.LOAD_BALANCER_ATTRIBUTES}
-
-    def _describe_listeners(self, call: Call) -> Mapping[str, Any]:
-        wanted = call.get("ListenerArns")
-        known = [self._balancer(call)] if call.get("LoadBalancerArn") else self._of(call.region)
-        listeners = [listener for balancer in known for listener in shapes.listeners(balancer)]
-        for arn in wanted or ():
-            if arn not in [listener["ListenerArn"] for listener in listeners]:
-                raise AwsError("ListenerNotFound", f"Listener '{arn}' not found")
-        return _paged("Listeners", [item for item in listeners if not wanted or item["ListenerArn"] in wanted], call)
-
-    def _describe_target_groups(self, call: Call) -> Mapping[str, Any]:
-        known = [self._balancer(call)] if call.get("LoadBalancerArn") else self._of(call.region)
-        wanted_arns, wanted_names = call.get("TargetGroupArns"), call.get("Names")
-        for wanted in [*(wanted_arns or ()), *(wanted_names or ())]:
-            if wanted not in [key for balancer in known for key in (balancer.group_arn, balancer.group_name)]:
-                raise AwsError("TargetGroupNotFound", f"Target groups '[{wanted}]' not found")
-        found = [
-            shapes.target_group(balancer)
-            for balancer in known
-            if (not wanted_arns or balancer.group_arn in wanted_arns)
-            and (not wanted_names or balancer.group_name in wanted_names)
-        ]
-        return _paged("TargetGroups", found, call)
-
-    def _describe_target_group_attributes(self, call: Call) -> Mapping[str, Any]:
-        return {"Attributes": shapes.target_group_attributes(self._group(call))}
-
-    def _modify_target_group_attributes(self, call: Call) -> Mapping[str, Any]:
-        balancer = self._group(call)
-        for attribute in call.get("Attributes"):
-            key, value = attribute["Key"], attribute.get("Value", "")
-            if key != "deregistration_delay.timeout_seconds":
-                raise AwsError("NotImplementedByTwin", f"Target group attribute {key} cannot be changed.", 501)
-            if not (value.isdigit() and int(value) <= 3600):
-                raise AwsError("InvalidConfigurationRequest", f"'{value}' is not valid for '{key}': 0 to 3600.")
-        for attribute in call.get("Attributes"):
-            balancer.deregistration_delay = seconds(int(attribute["Value"]))
-        return {"Attributes": shapes.target_group_attributes(balancer)}
-
-    def _describe_target_health(self, call: Call) -> Mapping[str, Any]:
-        balancer = self._group(call)
-        seen = balancer.targets()
-        wanted = [target["Id"] for target in call.get("Targets") or ()] or list(seen)
-        return {
-            "TargetHealthDescriptions": [
-                shapes.target_health(call.region, target, seen.get(target, shapes.UNKNOWN)) for target in wanted
-            ]
-        }
-
-    def _register_targets(self, call: Call) -> Mapping[str, Any]:
-        balancer = self._group(call)
-        for target in call.get("Targets"):
-            self._check_target(call.region, target)
-        for target in call.get("Targets"):
-            balancer.register(target["Id"])
-        return {}
-
-    def _check_target(self, region: str, target: Mapping[str, Any]) -> None:
-        if not target["Id"].startswith(f"10.{self._design.region(region).octet}."):
-            raise AwsError(
-                "InvalidTarget", f"The IP address '{target['Id']}' is not within the VPC of the target group."
-            )
-        if target.get("Port", TARGET_PORT) != TARGET_PORT:
-            raise AwsError("NotImplementedByTwin", f"Targets listen on port {TARGET_PORT} only.", 501)
-
-    def _deregister_targets(self, call: Call) -> Mapping[str, Any]:
-        balancer = self._group(call)
-        for target in call.get("Targets"):
-            balancer.deregister(target["Id"])
-        return {}
-
-    def _describe_tags(self, call: Call) -> Mapping[str, Any]:
-        known = dict(self.tagged(call.region))
-        for arn in call.get("ResourceArns"):
-            if arn not in known:
-                kind = "TargetGroup" if ":targetgroup/" in arn else "LoadBalancer"
-                raise AwsError(f"{kind}NotFound", f"'{arn}' not found")
-        return {
-            "TagDescriptions": [
-                {"ResourceArn": arn, "Tags": [{"Key": key, "Value": value} for key, value in known[arn].items()]}
-                for arn in call.get("ResourceArns")
-            ]
-        }
-
-    def _balancer(self, call: Call) -> Balancer:
-        arn = call.get("LoadBalancerArn")
-        for balancer in self._of(call.region):
-            if balancer.arn == arn:
-                return balancer
-        raise AwsError("LoadBalancerNotFound", f"Load balancer '{arn}' not found")
-
-    def _group(self, call: Call) -> Balancer:
-        arn = call.get("TargetGroupArn")
-        for balancer in self._of(call.region):
-            if balancer.group_arn == arn:
-                return balancer
-        raise AwsError("TargetGroupNotFound", f"Target groups '{arn}' not found")
+        """Every tagged resource of a region."""
+        return self._tags.tagged(region)
 
     def _publish(self) -> None:
-        for (region, _), balancer in self._balancers.items():
-            whole = {"LoadBalancer": balancer.dimension}
-            group = {**whole, "TargetGroup": balancer.group_dimension}
-            for healthy, unhealthy in balancer.healthy_counts().values():
-                self._metrics.publish(region, _NAMESPACE, "HealthyHostCount", group, healthy, unit="Count")
-                self._metrics.publish(region, _NAMESPACE, "UnHealthyHostCount", group, unhealthy, unit="Count")
-            now = balancer.counters()
-            before = self._counted.get(balancer.arn, _NOTHING)
-            self._counted[balancer.arn] = now
-            for metric, count in (
-                ("RequestCount", now.requests - before.requests),
-                ("HTTPCode_ELB_5XX_Count", now.elb_5xx - before.elb_5xx),
-                ("HTTPCode_Target_5XX_Count", now.target_5xx - before.target_5xx),
-            ):
-                if count:
-                    self._metrics.publish(region, _NAMESPACE, metric, whole, count, unit="Count")
-
-
-def _paged(member: str, items: list[dict[str, Any]], call: Call) -> Mapping[str, Any]:
-    found, marker = page(items, call.get("Marker"), call.get("PageSize"), error="ValidationError")
-    return {member: found, **({"NextMarker": marker} if marker else {})}
+        for balancer in self._balancers.values():
+            self._publication.publish(balancer)

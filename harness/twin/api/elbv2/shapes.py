@@ -7,6 +7,7 @@ from typing import Any
 from harness.twin import names
 from harness.twin.api.elbv2.balancer import Balancer
 from harness.twin.api.elbv2.opinions import Opinion
+from harness.twin.api.elbv2.settings import TRAFFIC_PORT
 from harness.twin.engines.haproxy import IDLE, TARGET_PORT
 
 UNKNOWN = Opinion("initial", "Target.NotRegistered", "Target is not registered to the target group")
@@ -18,6 +19,8 @@ LOAD_BALANCER_ATTRIBUTES = [
     {"Key": "routing.http.xff_header_processing.mode", "Value": "append"},
     {"Key": "load_balancing.cross_zone.enabled", "Value": "true"},
 ]
+
+LISTENER_ATTRIBUTES = [{"Key": "routing.http.response.server.enabled", "Value": "true"}]
 
 # https://docs.aws.amazon.com/general/latest/gr/elb.html
 _CANONICAL_ZONES = {"us-east-1": "Z35SXDOTRQ7X7K", "eu-west-1": "Z32O12XQLNTSW2", "ap-south-1": "ZP97RAFLXTNZK"}
@@ -66,9 +69,23 @@ def listeners(balancer: Balancer) -> list[dict[str, Any]]:
     ]
 
 
+def rules(balancer: Balancer) -> list[dict[str, Any]]:
+    """The default Rule of each listener of a load balancer; the twin has no others."""
+    return [
+        {
+            "RuleArn": f"{listener['ListenerArn'].replace(':listener/', ':listener-rule/')}/0000000000000001",
+            "Priority": "default",
+            "Conditions": [],
+            "Actions": listener["DefaultActions"],
+            "IsDefault": True,
+        }
+        for listener in listeners(balancer)
+    ]
+
+
 def target_group(balancer: Balancer) -> dict[str, Any]:
     """A TargetGroup."""
-    plan = balancer.plan
+    plan, health = balancer.plan, balancer.health
     return {
         "TargetGroupArn": balancer.group_arn,
         "TargetGroupName": balancer.group_name,
@@ -77,14 +94,14 @@ def target_group(balancer: Balancer) -> dict[str, Any]:
         "Port": TARGET_PORT,
         "VpcId": f"vpc-{names.short(plan.region)}",
         "HealthCheckProtocol": "HTTP",
-        "HealthCheckPort": "traffic-port",
+        "HealthCheckPort": health.port,
         "HealthCheckEnabled": True,
-        "HealthCheckIntervalSeconds": int(plan.interval.seconds),
-        "HealthCheckTimeoutSeconds": int(plan.timeout.seconds),
-        "HealthyThresholdCount": plan.healthy_count,
-        "UnhealthyThresholdCount": plan.unhealthy_count,
-        "HealthCheckPath": plan.health_path,
-        "Matcher": {"HttpCode": "200"},
+        "HealthCheckIntervalSeconds": int(health.interval.seconds),
+        "HealthCheckTimeoutSeconds": int(health.timeout.seconds),
+        "HealthyThresholdCount": health.healthy_count,
+        "UnhealthyThresholdCount": health.unhealthy_count,
+        "HealthCheckPath": health.path,
+        "Matcher": {"HttpCode": health.codes},
         "LoadBalancerArns": [balancer.arn],
         "TargetType": "ip",
         "IpAddressType": "ipv4",
@@ -103,14 +120,14 @@ def target_group_attributes(balancer: Balancer) -> list[dict[str, str]]:
     ]
 
 
-def target_health(region: str, target: str, opinion: Opinion) -> dict[str, Any]:
-    """A TargetHealthDescription; a target that is not registered is ``unused``."""
+def target_health(region: str, target: str, opinion: Opinion, port: str) -> dict[str, Any]:
+    """A TargetHealthDescription; a target that is not registered is ``unused``. ``port``: of the health check."""
     zone = chr(ord("a") + int(target.split(".")[2]) // 10 - 1)
     health: dict[str, str] = {"State": "unused" if opinion is UNKNOWN else opinion.state}
     if opinion.reason:
         health |= {"Reason": opinion.reason, "Description": opinion.description}
     return {
         "Target": {"Id": target, "Port": TARGET_PORT, "AvailabilityZone": f"{region}{zone}"},
-        "HealthCheckPort": str(TARGET_PORT),
+        "HealthCheckPort": str(TARGET_PORT) if port == TRAFFIC_PORT else port,
         "TargetHealth": health,
     }

@@ -11,6 +11,10 @@ def task(identifier: str, health: Health = "healthy", *, zone: str = "a", runnin
     return View(identifier, zone, running, health)
 
 
+def old(identifier: str, health: Health = "healthy") -> View:
+    return View(identifier, "a", running=True, health=health, current=False)
+
+
 def test_missing_tasks_are_started() -> None:
     assert decide([], 2, 200) == Decision(start=2)
     assert decide([task("1")], 2, 200) == Decision(start=1)
@@ -55,6 +59,53 @@ def test_zones_are_filled_evenly() -> None:
 def test_only_repeated_failures_make_it_wait() -> None:
     assert [wait(failures).seconds for failures in range(5)] == [0, 0, 5, 10, 20]
     assert wait(1000) == seconds(27 * 60)
+
+
+def test_a_deployment_starts_all_it_may_and_stops_the_old_once_the_new_are_healthy() -> None:
+    assert decide([old("1"), old("2")], 2, 200) == Decision(start=2)
+    starting = [task("3", "unknown", running=False), task("4", "unknown")]
+    assert decide([old("1"), old("2"), *starting], 2, 200) == Decision()
+    assert decide([old("1"), old("2"), task("3"), starting[1]], 2, 200) == Decision(stop=("1",))
+    assert decide([old("2"), task("3"), task("4")], 2, 200) == Decision(stop=("2",))
+
+
+def test_a_deployment_without_room_stops_an_old_task_first_as_far_as_the_minimum_lets_it() -> None:
+    assert decide([old("1"), old("2")], 2, 100, 50) == Decision(stop=("1",))
+    assert decide([old("2")], 2, 100, 50) == Decision(start=1)
+    assert decide([old("2"), task("3", "unknown")], 2, 100, 50) == Decision()
+    assert decide([old("2"), task("3")], 2, 100, 50) == Decision(stop=("2",))
+    assert decide([old("1")], 1, 100, 50) == Decision(), "half of one task is a whole one: AWS is stuck too"
+
+
+def test_a_deployment_gives_up_unhealthy_tasks_first() -> None:
+    assert decide([old("1"), old("2", "unhealthy"), task("3")], 2, 150) == Decision(stop=("2",))
+    assert decide([old("1"), old("2"), task("3", "unhealthy"), task("4")], 2, 200).stop == ("3", "1")
+
+
+@given(
+    st.lists(
+        st.builds(
+            View,
+            st.uuids().map(str),
+            st.just("a"),
+            st.booleans(),
+            st.sampled_from(["healthy", "unhealthy", "unknown"]),
+            st.booleans(),
+        ),
+        max_size=8,
+    ),
+    st.integers(0, 4),
+    st.sampled_from([100, 150, 200]),
+    st.sampled_from([0, 50, 100]),
+)
+def test_no_deployment_leaves_fewer_healthy_tasks_than_the_minimum(
+    tasks: list[View], desired: int, maximum: int, minimum: int
+) -> None:
+    decision = decide(tasks, desired, maximum, minimum)
+    assert not decision.start or len(tasks) + decision.start <= max(desired, desired * maximum // 100)
+    left = [view for view in tasks if view.identifier not in decision.stop]
+    floor = min(-(-desired * minimum // 100), sum(view.proven for view in tasks))
+    assert sum(view.proven for view in left) >= floor
 
 
 views = st.builds(

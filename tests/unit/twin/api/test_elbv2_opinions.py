@@ -15,15 +15,16 @@ from harness.twin.api.elbv2.opinions import (
     mismatch,
     together,
 )
+from harness.twin.api.elbv2.settings import HealthSettings
 from harness.twin.designs.model import LoadBalancerPlan
 
-PLAN = LoadBalancerPlan("alb", "us-east-1", ("a", "b"), healthy_count=3, unhealthy_count=2)
+SETTINGS = HealthSettings.of(LoadBalancerPlan("alb", "us-east-1", ("a", "b"), healthy_count=3, unhealthy_count=2))
 SICK = Opinion("unhealthy", "Target.Timeout", "Request timed out")
 
 
 def after(opinion: Opinion, *checks: CheckResult) -> Opinion:
     for check in checks:
-        opinion = opinion.after(check, PLAN)
+        opinion = opinion.after(check, SETTINGS)
     return opinion
 
 
@@ -48,6 +49,16 @@ def test_an_unhealthy_target_recovers_only_in_a_row() -> None:
 def test_the_reason_is_the_last_failure() -> None:
     assert after(HEALTHY, TIMED_OUT, mismatch(503)).description == "Health checks failed with these codes: [503]"
     assert after(SICK, FAILED).reason == "Target.FailedHealthChecks"
+
+
+def test_the_first_check_ends_the_registration_only() -> None:
+    assert REGISTERING.asked().reason == "Elb.InitialHealthChecking"
+    assert [opinion.asked() for opinion in (HEALTHY, SICK, DRAINING)] == [HEALTHY, SICK, DRAINING]
+
+
+def test_accepted_codes_are_lists_and_ranges() -> None:
+    settings = SETTINGS.changed({"Matcher": {"HttpCode": "200,204,300-399"}})
+    assert [settings.accepts(status) for status in (200, 204, 206, 302, 400)] == [True, True, False, True, False]
 
 
 def test_draining_is_not_judged() -> None:
