@@ -58,6 +58,17 @@ def test_anything_else_does_not(hold, finished, more, why):
     assert why in told
 
 
+def test_a_refusal_may_be_foreseen_and_an_abortion_not(capsys):
+    doubt = Verdict("recovery", Ruling.UNKNOWN, "the run ended as refused")
+    expected = {(ENTRY.path, "as_written"): Expectation(Ruling.UNKNOWN, {"recovery": "refused"})}
+    for outcome, code in ((Outcome.REFUSED, Exit.KEPT), (Outcome.ABORTED, Exit.BROKEN)):
+        collector = Collector()
+        collector.finished = [run("first", doubt, outcome=outcome)]
+        collector.tests[ENTRY.path] = {"first"}
+        assert held([ENTRY], expected, "as_written", collector) is code
+    assert "aborted" in capsys.readouterr().out
+
+
 def test_trouble_that_no_verdict_explains_does_not_pass(hold):
     assert hold(run("first", BROKEN), outside=["a teardown failed"])[0] is Exit.BROKEN
 
