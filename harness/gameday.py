@@ -145,6 +145,7 @@ class GameDay:
         except (OutOfPatience, Ineffective) as error:
             # What did not come in time is for the judges to weigh: the record goes on being read.
             experiment.timeline.add(Stalled(self._estate.clock.now(), str(error)))
+            self._session.spend()
             self._console.say("!", str(error))
         except UndoFailed:
             experiment.outcome = Outcome.UNDO_FAILED

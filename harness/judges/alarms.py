@@ -40,8 +40,9 @@ def lag_alarm(record: Record) -> Verdict:
 
     Definition, each part necessary: not in ALARM in the steady state; OK→ALARM within ``alarm_delay`` of the first lag
     datapoint above ``lag_threshold``; its reason is a lag metric of the replica (or region) that lags; a notification
-    with ALARM arrives; ALARM→OK within ``alarm_clear`` of the undo. UNKNOWN when the lag never crossed the threshold
-    or when the run ended too early to say. Units: AWS seconds. Source: https://docs.aws.amazon.com/AmazonCloudWatch/
+    with ALARM arrives; ALARM→OK within ``alarm_clear`` of the undo. BROKEN as well when the alarm has no data, since it
+    cannot ring whatever happens. UNKNOWN when the lag never crossed the threshold, or the run ended too early to say.
+    Units: AWS seconds. Source: https://docs.aws.amazon.com/AmazonCloudWatch/
     latest/monitoring/AlarmThatSendsEmail.html (alarm evaluation)
     """
     name = record.header.lag_alarm
@@ -101,6 +102,8 @@ def _judge(record: Record, one: Ringing, name: str) -> tuple[Ruling, str]:
         return Ruling.BROKEN, f"{name} rang in the steady state: {one.rang_in_steady.reason}"
     if one.state_before == "ALARM":
         return Ruling.BROKEN, f"{name} was in ALARM before anything lagged"
+    if one.rang is None and one.state_before == "INSUFFICIENT_DATA":
+        return Ruling.BROKEN, f"{name} never rang: it has no data (INSUFFICIENT_DATA), so it watches nothing"
     if one.crossed is None:
         return Ruling.UNKNOWN, "the lag was never seen above its threshold: there was nothing to ring for"
     if one.rang is None:
@@ -117,8 +120,6 @@ def _silent(record: Record, one: Ringing, crossed: LagMeasured, name: str) -> tu
     limit = record.header.objectives.alarm_delay
     watched = windows.end(record) - crossed.at
     stood = one.window.healed - crossed.at
-    if one.state_before == "INSUFFICIENT_DATA":
-        return Ruling.BROKEN, f"{name} never rang: it has no data (INSUFFICIENT_DATA), so it watches nothing"
     if min(stood, watched) <= limit:
         return Ruling.UNKNOWN, f"{name} had not rung when the lag ended, {min(stood, watched)} after it was too high"
     return Ruling.BROKEN, f"{name} did not ring in {stood} of lag above the threshold (allowed: {limit})"

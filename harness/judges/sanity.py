@@ -69,7 +69,7 @@ def _of_arrivals(record: Record, location: str, rows: Traffic, rate: float) -> l
     times = rows["intended"]
     if not len(times) or int(times[0]) >= struck.nanoseconds:
         return [f"no traffic from {location} in the steady state"]
-    began = max(steady.nanoseconds, int(times[0]))
+    began = max(steady.nanoseconds, int(record.traffic["intended"].min()))
     undone = [event.at.nanoseconds for event in of(record.events, FaultUndone)]
     together = (windows.traffic_end(record).back(STOPPING)).nanoseconds
     ended = max([together, int(times[-1]) + 1, *undone])
