@@ -89,6 +89,7 @@ class World:
         with ThreadPoolExecutor(4) as pool:
             template = pool.submit(self._template)
             self.network.up()
+            self.ec2.boot()
             template.result()
             starting = [pool.submit(part.boot) for part in (self.rds, self.elasticache, self.elbv2, self.apps)]
             self.dns.start()

@@ -13,15 +13,16 @@ from pathlib import Path
 from harness.clock import Clock, Duration
 from harness.errors import HarnessFault, TwinFault
 from harness.twin.designs.model import Design
-from harness.twin.network import acl
+from harness.twin.network import acl, groups
 from harness.twin.network.acl import AclRule, Ruleset
+from harness.twin.network.groups import GroupRule
 from harness.twin.network.layout import BACKPLANES, EVERYWHERE, Place, links, places
 from harness.twin.network.namespaces import Manners, Namespace, apart
 from harness.twin.network.netlink import Cable
 from harness.twin.network.processes import Processes
 from harness.twin.network.wan import Wan, open_tun
 
-__all__ = ["AclRule", "Network"]
+__all__ = ["AclRule", "GroupRule", "Network"]
 
 _WAN_QUEUE = 5000
 
@@ -165,10 +166,17 @@ class Network:
 
         Before the first call everything passes. Raises ``TwinFault`` when nft refuses (nothing has changed then).
         """
-        subnet = self._place(place)
-        if subnet.kind != "subnet":
-            raise HarnessFault(f"{place} is no subnet; only subnets have network ACLs.")
+        subnet = self._subnet(place)
         self._rulesets[subnet.node].load(acl.replacement(subnet, ingress, egress))
+
+    def apply_group(self, place: str, ingress: Sequence[GroupRule], egress: Sequence[GroupRule]) -> None:
+        """Give everything in one subnet this security group in place of the one before, at once.
+
+        What no rule allows and no remembered flow belongs to is dropped. Before the first call everything passes.
+        Raises ``TwinFault`` when nft refuses (nothing has changed then).
+        """
+        subnet = self._subnet(place)
+        self._rulesets[subnet.node].load(groups.replacement(subnet, ingress, egress))
 
     def lose_zone(self, region: str, zone: str) -> None:
         """Drop everything to, from and between the zone's subnets and on its backplane."""
@@ -191,6 +199,12 @@ class Network:
         if name not in self._places:
             raise TwinFault(f"{name} is no place of this design.", f"One of {', '.join(self._places)}.")
         return self._places[name]
+
+    def _subnet(self, name: str) -> Place:
+        subnet = self._place(name)
+        if subnet.kind != "subnet":
+            raise HarnessFault(f"{name} is no subnet; only subnets have network ACLs and security groups.")
+        return subnet
 
     def _namespace(self, place: str) -> Namespace:
         name = self._place(place).name
@@ -266,4 +280,4 @@ class Network:
         for plan in self._design.regions:
             cables = [place.cable for place in self._places.values() if place.cable and place.node == plan.name]
             self._rulesets[plan.name] = Ruleset(self._namespaces[plan.name])
-            self._rulesets[plan.name].load(acl.foundation(octets, cables))
+            self._rulesets[plan.name].load(acl.foundation(octets, cables) + groups.foundation(octets, cables))
