@@ -28,7 +28,9 @@ VPC = "10.1.0.0/16"
 PUBLIC, PUBLIC_SUBNET, BALANCER = "us-east-1a-public", "subnet-use1apublic", "10.1.10.80"
 DATA, DATA_SUBNET, DATABASE, DATABASE_BACKPLANE = "us-east-1a-data", "subnet-use1adata", "10.1.12.50", "10.1.251.50"
 APP, OTHER_DATA = "us-east-1a-app", "us-east-1b-data"
-_DEADLINE = 0.25
+_PATIENCE = 2.0
+_SILENCE = 0.12
+"""Real seconds that an answer may take, and that silence must last; a round trip takes 1 to 5 ms."""
 
 
 @dataclass
@@ -39,30 +41,40 @@ class Rig:
     client: Any
 
     def reaches(self, place: str, address: str = BALANCER, port: int = 80) -> bool:
-        """Whether a new connection is accepted within a quarter of a real second; dropped packets are silence."""
+        """Whether a new connection is accepted and carries bytes."""
+        return self._tried(place, address, port, _PATIENCE)
+
+    def silent(self, place: str, address: str = BALANCER, port: int = 80) -> bool:
+        """Whether nobody answers a new connection: dropped, not refused."""
+        return not self._tried(place, address, port, _SILENCE)
+
+    def _tried(self, place: str, address: str, port: int, patience: float) -> bool:
         try:
-            with self.line(place, address, port) as line:
+            with self.stage.network.connect(place, (address, port), seconds(patience * SPEED)) as line:
                 return echoes(line)
         except TimeoutError:
             return False
 
     def line(self, place: str, address: str = BALANCER, port: int = 80) -> socket.socket:
         """An established connection."""
-        return self.stage.network.connect(place, (address, port), seconds(_DEADLINE * SPEED))
+        return self.stage.network.connect(place, (address, port), seconds(_PATIENCE * SPEED))
 
-    def pings(self, place: str, address: str, kind: int = 8) -> bool:
+    def pings(self, place: str, address: str = BALANCER, *, patience: float = _PATIENCE) -> bool:
         """Whether the host at ``address`` answers an ICMP echo request from ``place``."""
         with self.stage.network.inside(place):
             probe = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
         with closing(probe):
-            probe.settimeout(_DEADLINE)
-            head = struct.pack("!BBHHH", kind, 0, 0, 7, 1)
-            total = sum(struct.unpack("!4H", head))
-            probe.sendto(struct.pack("!BBHHH", kind, 0, ~(total + (total >> 16)) & 0xFFFF, 7, 1), (address, 0))
+            probe.settimeout(patience)
+            total = sum(struct.unpack("!4H", struct.pack("!BBHHH", 8, 0, 0, 7, 1)))
+            probe.sendto(struct.pack("!BBHHH", 8, 0, ~total & 0xFFFF, 7, 1), (address, 0))
             try:
                 return probe.recv(100)[20] == 0
             except TimeoutError:
                 return False
+
+    def unanswered(self, place: str) -> bool:
+        """Whether the load balancer leaves an echo request unanswered."""
+        return not self.pings(place, patience=_SILENCE)
 
     def acl(self, subnet: str = PUBLIC_SUBNET) -> Any:
         """The network ACL of a subnet."""
@@ -139,9 +151,14 @@ def refused(code: str) -> Any:
     return pytest.raises(ClientError, match=rf"\({code}\)")
 
 
-def echoes(line: socket.socket) -> bool:
-    """Whether a connection carries a byte there and back within a quarter of a real second."""
-    line.settimeout(_DEADLINE)
+def mute(line: socket.socket) -> bool:
+    """Whether an established connection carries nothing any more."""
+    return not echoes(line, _SILENCE)
+
+
+def echoes(line: socket.socket, patience: float = _PATIENCE) -> bool:
+    """Whether a connection carries a byte there and back."""
+    line.settimeout(patience)
     try:
         line.sendall(b"?")
         return line.recv(1) == b"?"

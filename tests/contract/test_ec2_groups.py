@@ -17,6 +17,7 @@ from tests.contract.ec2_rig import (
     VPC,
     Rig,
     echoes,
+    mute,
     opened,
     permission,
     refused,
@@ -78,9 +79,9 @@ def test_rules_have_ids_and_are_described_in_pages(rig: Rig) -> None:
 
 def test_what_no_rule_allows_is_dropped(rig: Rig) -> None:
     assert rig.reaches("america", port=80)
-    assert not rig.reaches("america", port=8080), "a server listens there, and the group lets nobody in"
+    assert rig.silent("america", port=8080), "a server listens there, and the group lets nobody in"
     assert rig.reaches(APP, DATABASE, 5432)
-    assert not rig.reaches("america", DATABASE, 5432)
+    assert rig.silent("america", DATABASE, 5432)
 
 
 def test_an_authorized_port_lets_new_flows_in(rig: Rig) -> None:
@@ -91,7 +92,8 @@ def test_an_authorized_port_lets_new_flows_in(rig: Rig) -> None:
     )
     (rule,) = made["SecurityGroupRules"]
     assert (rule["CidrIpv4"], rule["FromPort"], rule["Tags"][0]["Value"]) == ("10.101.0.0/16", 8080, "7")
-    assert (rig.reaches("america", port=8080), rig.reaches("europe", port=8080)) == (True, False)
+    assert rig.reaches("america", port=8080)
+    assert rig.silent("europe", port=8080)
     rig.client.authorize_security_group_ingress(
         GroupId=PUBLIC_GROUP, IpProtocol="tcp", FromPort=8080, ToPort=8080, CidrIp="10.102.0.0/16"
     )
@@ -104,7 +106,7 @@ def test_a_revoked_rule_stops_new_flows_and_tracked_ones_go_on(rig: Rig) -> None
         assert echoes(line)
         gone = rig.client.revoke_security_group_ingress(GroupId=DATA_GROUP, IpPermissions=[permission(5432, cidr=VPC)])
         assert [each["CidrIpv4"] for each in gone["RevokedSecurityGroupRules"]] == [VPC]
-        assert not rig.reaches(APP, DATABASE, 5432)
+        assert rig.silent(APP, DATABASE, 5432)
         assert echoes(line)
     rig.client.authorize_security_group_ingress(GroupId=DATA_GROUP, IpPermissions=[permission(5432, cidr=VPC)])
     assert rig.reaches(APP, DATABASE, 5432)
@@ -115,8 +117,8 @@ def test_a_revoked_rule_stops_flows_that_are_not_tracked(rig: Rig) -> None:
     with rig.line("america") as line:
         assert echoes(line)
         rig.client.revoke_security_group_ingress(GroupId=PUBLIC_GROUP, IpPermissions=[permission(80)])
-        assert not echoes(line)
-        assert not rig.reaches("america")
+        assert mute(line)
+        assert rig.silent("america")
 
 
 def test_answers_pass_whatever_the_other_direction_says(rig: Rig) -> None:
@@ -129,7 +131,7 @@ def test_answers_pass_whatever_the_other_direction_says(rig: Rig) -> None:
 def test_egress_rules_say_where_flows_may_begin(rig: Rig) -> None:
     assert rig.reaches(APP, DATABASE, 5432)
     rig.client.revoke_security_group_egress(GroupId="sg-use1app", IpPermissions=[permission()])
-    assert not rig.reaches(APP, DATABASE, 5432)
+    assert rig.silent(APP, DATABASE, 5432)
     rig.client.authorize_security_group_egress(GroupId="sg-use1app", IpPermissions=[permission(5432, group=DATA_GROUP)])
     assert rig.reaches(APP, DATABASE, 5432)
 
@@ -140,7 +142,8 @@ def test_a_rule_may_name_a_group_as_its_source(rig: Rig) -> None:
     rig.client.authorize_security_group_ingress(
         GroupId=DATA_GROUP, IpPermissions=[permission(5432, group="sg-use1app")]
     )
-    assert (rig.reaches(APP, DATABASE, 5432), rig.reaches(PUBLIC, DATABASE, 5432)) == (True, False)
+    assert rig.reaches(APP, DATABASE, 5432)
+    assert rig.silent(PUBLIC, DATABASE, 5432)
     pairs = rig.group("data")["IpPermissions"][0]["UserIdGroupPairs"]
     assert pairs == [{"GroupId": "sg-use1app", "UserId": "123456789012"}]
 
@@ -150,7 +153,7 @@ def test_a_rule_is_revoked_by_its_id(rig: Rig) -> None:
     with refused("InvalidSecurityGroupRuleId.NotFound"):
         rig.client.revoke_security_group_egress(GroupId=DATA_GROUP, SecurityGroupRuleIds=[identifier])
     rig.client.revoke_security_group_ingress(GroupId=DATA_GROUP, SecurityGroupRuleIds=[identifier])
-    assert not rig.reaches(APP, DATABASE, 5432)
+    assert rig.silent(APP, DATABASE, 5432)
     with refused("InvalidSecurityGroupRuleId.NotFound"):
         rig.client.describe_security_group_rules(SecurityGroupRuleIds=[identifier])
 
@@ -158,7 +161,7 @@ def test_a_rule_is_revoked_by_its_id(rig: Rig) -> None:
 def test_groups_do_not_touch_the_replication_of_managed_services(rig: Rig) -> None:
     rig.client.revoke_security_group_ingress(GroupId=DATA_GROUP, IpPermissions=rig.group("data")["IpPermissions"])
     rig.client.revoke_security_group_egress(GroupId=DATA_GROUP, IpPermissions=[permission()])
-    assert not rig.reaches(APP, DATABASE, 5432)
+    assert rig.silent(APP, DATABASE, 5432)
     assert rig.reaches(OTHER_DATA, DATABASE_BACKPLANE, 5432)
     assert rig.reaches("eu-west-1a-data", DATABASE_BACKPLANE, 5432)
 

@@ -60,7 +60,9 @@ def foundation(octets: Iterable[int], cables: Sequence[str]) -> str:
     lines = [
         f"table {TABLE} {{",
         "set lost { type ifname; }",
-        "chain nature { type filter hook forward priority -10; iifname @lost drop; oifname @lost drop; }",
+        "set parted { type ifname . ifname; }",
+        "chain nature { type filter hook forward priority -10; iifname @lost drop; oifname @lost drop;",
+        "iifname . oifname @parted drop; }",
         # Never in an output hook: a sender in the router itself would get an error instead of silence.
         "chain nature-here { type filter hook input priority -10; iifname @lost drop; }",
         *(f"chain {way}-{cable} {{ }}" for cable in cables for way in ("egress", "ingress")),
@@ -100,6 +102,15 @@ def darkness(cables: Sequence[str]) -> str:
     lines = [f"flush set {TABLE} lost"]
     if cables:
         lines.append(f"add element {TABLE} lost {{ {', '.join(chr(34) + cable + chr(34) for cable in cables)} }}")
+    return "\n".join(lines) + "\n"
+
+
+def partition(pairs: Iterable[frozenset[str]]) -> str:
+    """The commands that let nothing pass between exactly these pairs of cables, backplane included."""
+    lines = [f"flush set {TABLE} parted"]
+    ways = [f'"{one}" . "{other}"' for a, b in map(sorted, pairs) for one, other in ((a, b), (b, a))]
+    if ways:
+        lines.append(f"add element {TABLE} parted {{ {', '.join(ways)} }}")
     return "\n".join(lines) + "\n"
 
 

@@ -145,7 +145,7 @@ class Fleet:
         with self._lock:
             for _ in range(count):
                 views = [_view(task, "unknown") for task in self._tasks if task.wanted]
-                zone = decisions.place(self.plan.zones, views)
+                zone = decisions.place(self._open_zones(), views)
                 address = self._addresses[zone].take(self._used())
                 if address is None:
                     self._tell("was unable to place a task because no address is free.")
@@ -157,6 +157,11 @@ class Fleet:
                 named = " ".join(f"(task {task.identifier})" for task in fresh)
                 self._tell(f"has started {len(fresh)} tasks: {named}.")
         return fresh
+
+    def _open_zones(self) -> Sequence[str]:
+        """The zones that have capacity: not those without power, unless all are."""
+        lost = self._hands.network.is_lost
+        return [zone for zone in self.plan.zones if not lost(self.plan.region, zone)] or self.plan.zones
 
     def _used(self) -> set[str]:
         used = {task.address for task in self._tasks if task.status != "STOPPED"}

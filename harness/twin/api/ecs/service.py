@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from harness.clock import Clock, seconds
@@ -18,6 +19,7 @@ from harness.twin.calls import AwsError, Call, Handler, MetricSink
 from harness.twin.designs.model import Design
 from harness.twin.engines.apps import AppHost
 from harness.twin.network.network import Network
+from harness.twin.nodes import Node
 from harness.twin.schedule import Scheduler
 
 _NAMESPACE = "ECS/ContainerInsights"
@@ -67,6 +69,15 @@ class Ecs:
     def tasks(self, region: str, service: str) -> list[Task]:
         """A service's tasks with their processes, for acts of nature."""
         return self._fleets[region, service].tasks()
+
+    def nodes(self) -> list[Node]:
+        """Every task that has a process, by its id, for acts of nature."""
+        return [
+            Node(region, task.zone, task.identifier, process, process.alive, partial(getattr, process, "frozen"))
+            for (region, _), fleet in self._fleets.items()
+            for task in fleet.tasks()
+            if (process := task.process) is not None and process.alive()
+        ]
 
     def handlers(self) -> Mapping[str, Handler]:
         """The operations that are built."""

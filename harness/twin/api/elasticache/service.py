@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from harness.twin.designs.model import Design, ReplicationGroup, Timing
 from harness.twin.engines.redis import RedisNode
 from harness.twin.names import Names
 from harness.twin.network.network import Network
+from harness.twin.nodes import Node
 from harness.twin.schedule import Scheduler
 
 _NAMESPACE = "AWS/ElastiCache"
@@ -89,6 +91,21 @@ class ElastiCache:
             if where == region and identifier in (None, name):
                 return group.primary.engine
         raise TwinFault(f"There is no cache {identifier or ''} in {region}.")
+
+    def nodes(self) -> list[Node]:
+        """Every cache node by its cache cluster id, for acts of nature."""
+        return [
+            Node(
+                group.plan.region,
+                member.zone,
+                member.identifier,
+                member.engine,
+                partial(_runs, member.engine),
+                partial(getattr, member.engine, "frozen"),
+            )
+            for group in self._groups.values()
+            for member in group.members
+        ]
 
     def handlers(self) -> Mapping[str, Handler]:
         """The operations that are built."""
@@ -206,6 +223,10 @@ class ElastiCache:
                 behind = lag(member, self._clock)
                 if behind is not None:
                     self._metrics.publish(region, _NAMESPACE, "ReplicationLag", node, behind.seconds, unit="Seconds")
+
+
+def _runs(engine: RedisNode) -> bool:
+    return engine.pid is not None
 
 
 def _member(
