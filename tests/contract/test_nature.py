@@ -52,8 +52,7 @@ class Earth:
         return answer.json()
 
     def struck(self) -> dict[str, str]:
-        told: dict[str, str] = httpx.get(f"http://127.0.0.1:{self.port}/_twin/status").json()["struck"]
-        return {name: word.partition(" since")[0] for name, word in told.items()}
+        return {name: word.partition(" since")[0] for name, word in self.world.nature.struck().items()}
 
     def client(self, service: str, region: str = HERE) -> Any:
         return boto3.client(
