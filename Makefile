@@ -1,8 +1,8 @@
 # Two commands do everything: `make gameday` and `make test`; each sets up what is missing first.
 PYTHON ?= python3
 BIN := .venv/bin
-# Inside the project's own virtual environment `gameday` runs the twin as root: directly, or through sudo.
-ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
+# The tests and the twin need root: the real one, that of a user namespace, or sudo where the kernel forbids those.
+ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sh tests/as_root.sh)
 
 .PHONY: setup test gameday bench lint lock
 

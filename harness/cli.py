@@ -124,17 +124,54 @@ def twin_enter(location: str, context: typer.Context) -> None:
     os.execv(sys.executable, words)
 
 
-@twin.command("strike")
-def twin_strike(act: str, region: str) -> None:
-    """An act of nature: `lose REGION`, `return REGION`."""
+_STRIKE_HELP = """An act of nature, which nobody can order from AWS; `gameday twin status` lists what is struck.
+
+\b
+lose REGION|ZONE          its links go down; a zone loses its power too, and its processes die
+return REGION|ZONE|NODE   what was lost is reachable again, what was frozen goes on
+crash NODE                its process dies; the platform starts it again, or does not
+freeze NODE               its process stops in its tracks: connections stay, nothing is answered
+cut A B                   nothing passes between two regions, a location and a region, or two zones of a region
+slow A B MILLISECONDS     packets take that long there and back (AWS time)
+drop A B PERCENT          so many packets in a hundred are lost, in each direction
+heal A B                  cut, slow and drop are taken back
+darken REGION             the region's AWS endpoint cannot be reached
+lighten REGION            it can again
+
+\b
+NODE is AWS's name: a DB instance identifier (its hidden standby: NAME-standby), a cache cluster id, a task id.
+Each act may be repeated without harm, and taking one back restores what was and nothing more.
+"""
+
+
+@twin.command("strike", help=_STRIKE_HELP)
+def twin_strike(
+    act: str,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAMES...")] = None,
+    region: Annotated[
+        str | None, typer.Option("--region", help="Where, when nodes of two regions share a name.")
+    ] = None,
+) -> None:
+    """Send the act to the twin; what it refuses is wrong usage."""
     import httpx
 
-    answer = httpx.post(
-        f"http://127.0.0.1:{_running().api_port}/_twin/strike", json={"act": act, "region": region}, timeout=30
-    )
+    words = list(names or [])
+    order: dict[str, Any] = {"act": act, "names": words}
+    if act in ("slow", "drop") and len(words) == 3:
+        order["amount"] = _number(words.pop())
+    if region:
+        order["region"] = region
+    answer = httpx.post(f"http://127.0.0.1:{_running().api_port}/_twin/strike", json=order, timeout=60)
     if answer.status_code != 200:
-        raise BadInput("strike", act, answer.text)
-    print(f"{act} {region}: done")
+        raise BadInput("strike", act, answer.json()["message"])
+    print(f"{' '.join([act, *(names or [])])}: done")
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word.removesuffix("ms").removesuffix("%"))
+    except ValueError:
+        raise BadInput("strike", word, "is no number") from None
 
 
 def _running() -> Any:

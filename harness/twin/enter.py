@@ -2,7 +2,8 @@
 
 LOCATION is a client location (``europe``), a region (``us-east-1``: from its application subnet of zone a) or a subnet
 (``us-east-1b-data``). The command gets the place's network and resolver and nothing else of the twin: files, users
-and process ids are the host's, so it outlives the twin and can tell of its end. It replaces this process.
+and process ids are the host's, so it outlives the twin and can tell of its end. It replaces this process. An ordinary
+user can enter the twin that it started, and stays itself.
 """
 
 from __future__ import annotations
@@ -55,10 +56,24 @@ def enter(home: Path, location: str) -> None:
     resolver.parent.mkdir(exist_ok=True)
     write_whole(resolver, (state.inside(RUN) / "resolv" / place).read_text(encoding="ascii"))
     namespace = os.open(state.inside(NAMES) / place, os.O_RDONLY | os.O_CLOEXEC)
+    uid, gid = os.geteuid(), os.getegid()
+    if uid != 0:
+        _become_root_of(state)
     kernel.private_mounts(kernel.MS_SLAVE)
     kernel.bind(resolver, os.path.realpath("/etc/resolv.conf"))
     kernel.setns(namespace, kernel.NEW_NET)
     os.close(namespace)
+    if uid != 0:
+        kernel.own_user_namespace(0, uid=uid, gid=gid)
+
+
+def _become_root_of(state: State) -> None:
+    """An ordinary user's twin lives in a user namespace, whose root may enter the others; one thread only."""
+    space = os.open(f"/proc/{state.pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        kernel.setns(space, kernel.NEW_USER)
+    finally:
+        os.close(space)
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
@@ -75,7 +90,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(_EXIT_USAGE if isinstance(error, BadInput) else _EXIT_FAULT) from error
     except OSError as error:
-        sys.stderr.write(f"Cannot enter {location}: {error}. Run as root, while the twin is up.\n")
+        sys.stderr.write(f"Cannot enter {location}: {error}. Run as root or as who started the twin, while it is up.\n")
         raise SystemExit(_EXIT_FAULT) from error
     try:
         os.execvp(command[0], command)

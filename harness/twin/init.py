@@ -1,8 +1,9 @@
 """The first processes of a twin: starter, init and root (``python -m harness.twin.init ORDER``).
 
-The starter binds the loopback sockets, leaves the host's namespaces and forks init, which is pid 1 of the twin. Init
-makes the private mounts, forks the root, passes signals on to it and reaps every orphan; it does nothing else, so that
-nobody takes the root's own children from it. When the root ends, init ends, and the kernel kills what is left.
+The starter binds the loopback sockets, leaves the host's namespaces (as an ordinary user for a user namespace too,
+where it is root) and forks init, which is pid 1 of the twin. Init makes the private mounts, forks the root, passes
+signals on to it and reaps every orphan; it does nothing else, so that nobody takes the root's own children from it.
+When the root ends, init ends, and the kernel kills what is left.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from harness.errors import GamedayError
 from harness.twin.handover import Handover, Order, Report
 from harness.twin.network import kernel
 from harness.twin.network.netlink import Netlink
+from harness.twin.network.processes import RESOLVER_FILE
 from harness.twin.state import NAMES, RUN, folder
 
 _LOOPBACK = "127.0.0.1"
@@ -46,9 +48,12 @@ def main(arguments: Sequence[str]) -> NoReturn:
     try:
         api, dns = _loopback(socket.SOCK_STREAM), _loopback(socket.SOCK_DGRAM)
         api.listen(_BACKLOG)
-        kernel.unshare(_NEW_WORLD)
+        if os.geteuid() == 0:
+            kernel.unshare(_NEW_WORLD)
+        else:
+            kernel.own_user_namespace(_NEW_WORLD, uid=0, gid=0)
     except OSError as error:
-        report.tell(error=f"{error} (root is needed)")
+        report.tell(error=f"{error} (root is needed, or a kernel that lets ordinary users make namespaces)")
         os._exit(_FAILED)
     reported, tell_child = os.pipe()
     pid = os.fork()
@@ -89,12 +94,23 @@ def _mounts(order: Order) -> None:
     kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
     kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
     kernel.mount("tmpfs", "/dev/shm", "tmpfs", _QUIET_TMPFS, "mode=1777")
+    if not os.access("/run", os.W_OK):
+        _private_run()
     for target, source in ((NAMES, "netns"), (RUN, order.mark)):
         target.mkdir(parents=True, exist_ok=True)
         kernel.mount(source, target, "tmpfs", _QUIET_TMPFS, "mode=755")
     (RUN / "netns").symlink_to(NAMES)
     (RUN / "logs").mkdir()
     kernel.bind(folder(Path(order.checkout)) / "logs", RUN / "logs")
+
+
+def _private_run() -> None:
+    """An ordinary user cannot make folders in /run, and gets one of its own; what resolv.conf leads to stays there."""
+    resolver = Path(os.path.realpath(RESOLVER_FILE))
+    kernel.mount("tmpfs", "/run", "tmpfs", _QUIET_TMPFS, "mode=755")
+    if not resolver.exists():
+        resolver.parent.mkdir(parents=True, exist_ok=True)
+        resolver.touch()
 
 
 def _reap(root: int) -> NoReturn:

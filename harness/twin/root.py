@@ -53,7 +53,6 @@ def launch(
     """
     checkout = checkout.resolve()
     home = folder(checkout)
-    home.mkdir(parents=True, exist_ok=True)
     with _locked(home) as lock:
         (home / "state.json").unlink(missing_ok=True)
         shutil.rmtree(home / "logs", ignore_errors=True)
@@ -152,7 +151,11 @@ def _hear(report: Report, expected: str, look: str) -> dict[str, Any]:
 @contextmanager
 def _locked(home: Path) -> Iterator[int]:
     """Hold the checkout's lock; a process that inherits the descriptor goes on holding it."""
-    descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except PermissionError as error:
+        raise TwinFault(f"{error.filename} is another user's.", "Set GAMEDAY_HOME to a folder of your own.") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -179,8 +182,11 @@ def _handle(pid: int) -> Iterator[int | None]:
 
 def _end(process: int, number: signal.Signals) -> bool:
     """Send a signal to init; returns whether it ended in time. An init is dead only after all of its processes are."""
-    with contextlib.suppress(ProcessLookupError):
-        signal.pidfd_send_signal(process, number)
+    try:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(process, number)
+    except PermissionError as error:
+        raise TwinFault("The twin is another user's.", "End it as that user, or as root.") from error
     return bool(select.select([process], [], [], _GRACE)[0])
 
 

@@ -1,4 +1,4 @@
-"""The twin's world: every part made and connected, the order in which they start, and the acts of nature.
+"""The twin's world: every part made and connected, and the order in which they start.
 
 ``main`` runs in the twin's root process (see ``harness.twin.root``). Two moments count: *boot* ends when every region's
 load balancer serves and every replica streams; *settled* is later, when alarms are OK and all targets healthy.
@@ -29,14 +29,15 @@ from harness.twin.api.route53.service import Route53
 from harness.twin.api.tagging import Tagging
 from harness.twin.api.topics import Topics
 from harness.twin.automation import Automation
-from harness.twin.calls import AwsError
 from harness.twin.designs import catalogue
 from harness.twin.designs.model import Design
 from harness.twin.engines.apps import AppHost
 from harness.twin.engines.dns import Dns
 from harness.twin.handover import Handover
 from harness.twin.names import Names
+from harness.twin.nature import Nature
 from harness.twin.network.network import Network
+from harness.twin.nodes import Node
 from harness.twin.schedule import Scheduler
 
 _LOG = logging.getLogger("twin.world")
@@ -54,7 +55,6 @@ class World:
         self._began: Instant = clock.now()
         self._gateway = Gateway(clock)
         self._importing = self._gateway.prepare()
-        self._lost: set[str] = set()
         self.scheduler = Scheduler(clock)
         self.names = Names()
         self.network = Network(clock, self.design, state)
@@ -73,6 +73,7 @@ class World:
         routes = {"strike": self._strike, "status": self._status}
         tagging = Tagging((*services, topics))
         self.door = FrontDoor(clock, (*services, tagging), state / "logs" / "audit.jsonl", routes, self._gateway)
+        self.nature = Nature(clock, self.design, self.network, self.door, self.rds, self.cloudwatch, self._nodes)
         self.automation = Automation(
             clock,
             self.scheduler,
@@ -89,6 +90,7 @@ class World:
         with ThreadPoolExecutor(4) as pool:
             template = pool.submit(self._template)
             self.network.up()
+            self.ec2.boot()
             template.result()
             starting = [pool.submit(part.boot) for part in (self.rds, self.elasticache, self.elbv2, self.apps)]
             self.dns.start()
@@ -166,42 +168,23 @@ class World:
         return self.door.call(service, operation, region, parameters, "platform:region-switch")
 
     def _is_up(self, region: str) -> bool:
-        return region not in self._lost
+        return region not in self.nature.lost()
 
     def _alarm_seen_by_route53(self, region: str, alarm: str) -> str | None:
         """An alarm's state; a lost region's CloudWatch gives Route 53 no data."""
         return self.cloudwatch.state(region, alarm) if self._is_up(region) else None
 
     def _strike(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
-        acts = {"lose": self._lose, "return": self._return}
-        act, region = str(wanted.get("act")), str(wanted.get("region"))
-        if act not in acts or region not in {plan.name for plan in self.design.regions}:
-            raise AwsError("InvalidStrike", f"{act} {region}: one of {', '.join(acts)} and a region of the design")
-        acts[act](region)
-        return {"act": act, "region": region, "lost": sorted(self._lost)}
+        return self.nature.strike(wanted)
 
-    def _lose(self, region: str) -> None:
-        """The region is gone for everybody: its packets, in flight too, and its AWS endpoints."""
-        self._lost.add(region)
-        self.network.wan.lose(region)
-        self.door.darken(region)
-        self.cloudwatch.suspend(region)
-        self.rds.region_lost(region)
-
-    def _return(self, region: str) -> None:
-        """AWS fences what was failed over before the region's network is back, then everything is reachable again."""
-        if region not in self._lost:
-            return
-        self.rds.region_returning(region)
-        self._lost.discard(region)
-        self.cloudwatch.resume(region)
-        self.network.wan.restore(region)
-        self.door.lighten(region)
+    def _nodes(self) -> list[Node]:
+        return [node for service in (self.rds, self.elasticache, self.ecs) for node in service.nodes()]
 
     def _status(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
         databases: dict[str, str] = {}
+        struck = self.nature.struck()
         for plan in self.design.regions:
-            if plan.name not in self._lost:
+            if not {f"region {plan.name}", f"endpoint {plan.name}"} & struck.keys():
                 told = self.door.call("rds", "DescribeDBInstances", plan.name, {}, "twin:status")
                 databases |= {item["DBInstanceIdentifier"]: item["DBInstanceStatus"] for item in told["DBInstances"]}
         alarms = {
@@ -216,7 +199,8 @@ class World:
         }
         return {
             "time": str(self._clock.now()),
-            "lost": sorted(self._lost),
+            "lost": self.nature.lost(),
+            "struck": struck,
             "databases": databases,
             "alarms": alarms,
             "healthy targets": balancers,

@@ -40,7 +40,8 @@ def test_every_row_has_its_source_and_a_test_that_exists(page):
     for row in found:
         assert len(row) == len(HEAD), f"{page.name}: {row[0]}: {len(row)} cells"
         operation, _, source, _, test = row
-        assert "https://" in source, f"{page.name}: {operation}: no source"
+        # What AWS has no words for, acts of nature mostly, says so in as many words.
+        assert "https://" in source or source.startswith("none"), f"{page.name}: {operation}: no source"
         named = re.findall(r"(test_\w+\.py)::(test_\w+)", test)
         assert named, f"{page.name}: {operation}: no test"
         for file, name in named:

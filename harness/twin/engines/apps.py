@@ -80,6 +80,15 @@ class RunningTask:
         """Whether the process exists; it may be frozen."""
         return not self._ended.done()
 
+    @property
+    def frozen(self) -> bool:
+        """Whether the process is stopped, as by :meth:`freeze`."""
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_text()
+        except FileNotFoundError:
+            return False
+        return self.alive() and stat.rpartition(")")[2].split()[0] == "T"
+
     def exit_code(self) -> int | None:
         """The exit code (negative: the signal that ended it); ``None`` while it is alive."""
         return self._ended.result() if self._ended.done() else None

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -20,6 +18,7 @@ from pathlib import Path
 from harness.clock import real_sleep
 from harness.errors import TwinFault
 from harness.twin.engines.postgres_sql import Deadline, Session
+from harness.twin.network import users
 
 USER = "postgres"
 DATABASE = "agentauri"
@@ -89,16 +88,12 @@ def version() -> str:
 
 def as_postgres(*command: str) -> list[str]:
     """The command as PostgreSQL's own user when this process is root: PostgreSQL refuses uid 0."""
-    if os.geteuid() != 0:
-        return list(command)
-    return ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", *command]
+    return users.as_user(USER, command)
 
 
 def hand_over(path: Path) -> None:
     """Let PostgreSQL's user own ``path`` (when this process is root)."""
-    if os.geteuid() == 0:
-        owner = pwd.getpwnam(USER)
-        os.chown(path, owner.pw_uid, owner.pw_gid)
+    users.hand_over(path, USER)
 
 
 def prepare(cache: Path, schema: Path) -> Path:

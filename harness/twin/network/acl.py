@@ -18,6 +18,19 @@ from harness.twin.network.namespaces import Namespace
 
 TABLE = "inet twin"
 _PORTED = {"6": "tcp", "17": "udp"}
+_ICMP = "1"
+
+
+def packets(protocol: str, ports: tuple[int, int] | None, icmp: tuple[int, int] | None) -> Iterator[str]:
+    """Which packets, for nft. ``ports`` are destination ports, inclusive; ``icmp`` a type and a code, -1 for any."""
+    if protocol in _PORTED and ports is not None:
+        yield f"{_PORTED[protocol]} dport {ports[0]}-{ports[1]}"
+    elif protocol == _ICMP and icmp is not None and icmp[0] >= 0:
+        yield f"icmp type {icmp[0]}"
+        if icmp[1] >= 0:
+            yield f"icmp code {icmp[1]}"
+    elif protocol != "-1":
+        yield f"meta l4proto {protocol}"
 
 
 @dataclass(frozen=True)
@@ -29,6 +42,7 @@ class AclRule:
     cidr: str
     ports: tuple[int, int] | None
     allow: bool
+    icmp: tuple[int, int] | None = None
 
     def statement(self, side: str) -> str:
         """The rule for nft; ``side`` is the end that the CIDR speaks of: ``saddr`` or ``daddr``."""
@@ -36,13 +50,8 @@ class AclRule:
             network = IPv4Network(self.cidr, strict=False)
         except ValueError as error:  # nft would take it for a host name, and ask DNS for ten seconds
             raise TwinFault(f"Rule {self.number} of a network ACL has no CIDR: {self.cidr}.") from error
-        words = [f"ip {side} {network}"]
-        if self.protocol in _PORTED and self.ports is not None:
-            words.append(f"{_PORTED[self.protocol]} dport {self.ports[0]}-{self.ports[1]}")
-        elif self.protocol != "-1":
-            words.append(f"meta l4proto {self.protocol}")
-        words.append("return" if self.allow else "drop")
-        return " ".join(words)
+        verdict = "return" if self.allow else "drop"
+        return " ".join([f"ip {side} {network}", *packets(self.protocol, self.ports, self.icmp), verdict])
 
 
 def foundation(octets: Iterable[int], cables: Sequence[str]) -> str:
@@ -51,22 +60,25 @@ def foundation(octets: Iterable[int], cables: Sequence[str]) -> str:
     lines = [
         f"table {TABLE} {{",
         "set lost { type ifname; }",
-        "chain nature { type filter hook forward priority -10; iifname @lost drop; oifname @lost drop; }",
+        "set parted { type ifname . ifname; }",
+        "chain nature { type filter hook forward priority -10; iifname @lost drop; oifname @lost drop;",
+        "iifname . oifname @parted drop; }",
         # Never in an output hook: a sender in the router itself would get an error instead of silence.
         "chain nature-here { type filter hook input priority -10; iifname @lost drop; }",
         *(f"chain {way}-{cable} {{ }}" for cable in cables for way in ("egress", "ingress")),
         "chain acls { type filter hook forward priority 0;",
         f"ip saddr {{ {backplanes} }} accept",
         f"ip daddr {{ {backplanes} }} accept",
-        f"iifname vmap {{ {_jumps('egress', cables)} }}",
-        f"oifname vmap {{ {_jumps('ingress', cables)} }}",
+        f"iifname vmap {{ {jumps('egress', cables)} }}",
+        f"oifname vmap {{ {jumps('ingress', cables)} }}",
         "}",
         "}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _jumps(way: str, cables: Sequence[str]) -> str:
+def jumps(way: str, cables: Sequence[str]) -> str:
+    """The elements of a verdict map that lead from each cable to its own chain of that way."""
     return ", ".join(f'"{cable}" : jump {way}-{cable}' for cable in cables)
 
 
@@ -90,6 +102,15 @@ def darkness(cables: Sequence[str]) -> str:
     lines = [f"flush set {TABLE} lost"]
     if cables:
         lines.append(f"add element {TABLE} lost {{ {', '.join(chr(34) + cable + chr(34) for cable in cables)} }}")
+    return "\n".join(lines) + "\n"
+
+
+def partition(pairs: Iterable[frozenset[str]]) -> str:
+    """The commands that let nothing pass between exactly these pairs of cables, backplane included."""
+    lines = [f"flush set {TABLE} parted"]
+    ways = [f'"{one}" . "{other}"' for a, b in map(sorted, pairs) for one, other in ((a, b), (b, a))]
+    if ways:
+        lines.append(f"add element {TABLE} parted {{ {', '.join(ways)} }}")
     return "\n".join(lines) + "\n"
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 NEW_MOUNTS = 0x00020000
 NEW_IPC = 0x08000000
+NEW_USER = 0x10000000
 NEW_PIDS = 0x20000000
 NEW_NET = 0x40000000
 
@@ -39,6 +40,17 @@ def setns(descriptor: int, kind: int) -> None:
 def unshare(kinds: int) -> None:
     """Give this thread new namespaces. New pids concern its children only; new mounts also unshare its directory."""
     _check(_LIBC.unshare(kinds), "unshare")
+
+
+def own_user_namespace(kinds: int, *, uid: int, gid: int) -> None:
+    """Give this process, which must have one thread, a user namespace (and ``kinds``) that knows its own user only.
+
+    The user and its group are called ``uid`` and ``gid`` there.
+    """
+    outer_uid, outer_gid = os.geteuid(), os.getegid()
+    unshare(NEW_USER | kinds)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {outer_uid} 1"), ("gid_map", f"{gid} {outer_gid} 1")):
+        Path("/proc/self", name).write_text(text, encoding="ascii")
 
 
 def mount(source: str, target: Path | str, kind: str | None, flags: int, options: str = "") -> None:

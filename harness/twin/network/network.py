@@ -13,15 +13,17 @@ from pathlib import Path
 from harness.clock import Clock, Duration
 from harness.errors import HarnessFault, TwinFault
 from harness.twin.designs.model import Design
-from harness.twin.network import acl
+from harness.twin.network import acl, groups
 from harness.twin.network.acl import AclRule, Ruleset
+from harness.twin.network.groups import GroupRule
+from harness.twin.network.hub import Hub
 from harness.twin.network.layout import BACKPLANES, EVERYWHERE, Place, links, places
 from harness.twin.network.namespaces import Manners, Namespace, apart
 from harness.twin.network.netlink import Cable
 from harness.twin.network.processes import Processes
-from harness.twin.network.wan import Wan, open_tun
+from harness.twin.network.wan import Wan, has_tun, open_tun
 
-__all__ = ["AclRule", "Network"]
+__all__ = ["AclRule", "GroupRule", "Network"]
 
 _WAN_QUEUE = 5000
 
@@ -31,12 +33,14 @@ class Network:
 
     Names of places: subnets ``us-east-1a-app``, region routers ``us-east-1`` (where the VPC resolver's address is),
     client locations ``america``. Each has a name under ``state/netns`` that ``setns`` and ``nsenter --net=`` take, and
-    a resolv.conf under ``state/resolv``. Needs root (CAP_SYS_ADMIN, CAP_NET_ADMIN), /dev/net/tun, nft and setpriv.
+    a resolv.conf under ``state/resolv``. Needs root (CAP_SYS_ADMIN, CAP_NET_ADMIN, also those of a user namespace), nft
+    and setpriv; /dev/net/tun where it is open, which ``tun`` overrides.
     """
 
     wan: Wan
 
-    def __init__(self, clock: Clock, design: Design, state: Path) -> None:
+    def __init__(self, clock: Clock, design: Design, state: Path, *, tun: bool | None = None) -> None:
+        self._frames = not (has_tun() if tun is None else tun)
         self._clock = clock
         self._design = design
         self._state = state
@@ -45,6 +49,7 @@ class Network:
         self._rulesets: dict[str, Ruleset] = {}
         self._links: dict[str, int] = {}
         self._dark: dict[str, set[str]] = {plan.name: set() for plan in design.regions}
+        self._parted: dict[str, set[frozenset[str]]] = {plan.name: set() for plan in design.regions}
         self._dark_lock = threading.Lock()
         self._undo = ExitStack()
         for folder in ("netns", "resolv", "logs"):
@@ -58,7 +63,7 @@ class Network:
         except OSError as error:
             self.down()
             raise TwinFault(
-                f"The network cannot be built: {error}.", "Run as root, where /dev/net/tun exists."
+                f"The network cannot be built: {error}.", "Run as root, or where user namespaces are allowed."
             ) from error
         except BaseException:
             self.down()
@@ -165,10 +170,17 @@ class Network:
 
         Before the first call everything passes. Raises ``TwinFault`` when nft refuses (nothing has changed then).
         """
-        subnet = self._place(place)
-        if subnet.kind != "subnet":
-            raise HarnessFault(f"{place} is no subnet; only subnets have network ACLs.")
+        subnet = self._subnet(place)
         self._rulesets[subnet.node].load(acl.replacement(subnet, ingress, egress))
+
+    def apply_group(self, place: str, ingress: Sequence[GroupRule], egress: Sequence[GroupRule]) -> None:
+        """Give everything in one subnet this security group in place of the one before, at once.
+
+        What no rule allows and no remembered flow belongs to is dropped. Before the first call everything passes.
+        Raises ``TwinFault`` when nft refuses (nothing has changed then).
+        """
+        subnet = self._subnet(place)
+        self._rulesets[subnet.node].load(groups.replacement(subnet, ingress, egress))
 
     def lose_zone(self, region: str, zone: str) -> None:
         """Drop everything to, from and between the zone's subnets and on its backplane."""
@@ -178,10 +190,34 @@ class Network:
         """Let the zone's traffic pass again; network ACLs stay as they are."""
         self._darken(region, zone, dark=False)
 
-    def _darken(self, region: str, zone: str, *, dark: bool) -> None:
+    def is_lost(self, region: str, zone: str) -> bool:
+        """Whether the zone is lost now."""
+        with self._dark_lock:
+            return not self._dark[region].isdisjoint(self._cables(region, zone))
+
+    def part_zones(self, region: str, a: str, b: str) -> None:
+        """Drop everything between two zones of a region, on their backplane too; each goes on by itself."""
+        self._part(region, a, b, parted=True)
+
+    def rejoin_zones(self, region: str, a: str, b: str) -> None:
+        """Take that back; a lost zone stays lost."""
+        self._part(region, a, b, parted=False)
+
+    def _part(self, region: str, a: str, b: str, *, parted: bool) -> None:
+        pairs = {frozenset({one, other}) for one in self._cables(region, a) for other in self._cables(region, b)}
+        with self._dark_lock:
+            wanted = self._parted[region] | pairs if parted else self._parted[region] - pairs
+            self._rulesets[region].load(acl.partition(wanted))
+            self._parted[region] = wanted
+
+    def _cables(self, region: str, zone: str) -> set[str]:
         cables = {each.cable for each in self._places.values() if each.node == region and zone and each.zone == zone}
         if not cables:
             raise TwinFault(f"{region}{zone} is no zone of this design.")
+        return cables
+
+    def _darken(self, region: str, zone: str, *, dark: bool) -> None:
+        cables = self._cables(region, zone)
         with self._dark_lock:
             wanted = self._dark[region] | cables if dark else self._dark[region] - cables
             self._rulesets[region].load(acl.darkness(sorted(wanted)))
@@ -191,6 +227,12 @@ class Network:
         if name not in self._places:
             raise TwinFault(f"{name} is no place of this design.", f"One of {', '.join(self._places)}.")
         return self._places[name]
+
+    def _subnet(self, name: str) -> Place:
+        subnet = self._place(name)
+        if subnet.kind != "subnet":
+            raise HarnessFault(f"{name} is no subnet; only subnets have network ACLs and security groups.")
+        return subnet
 
     def _namespace(self, place: str) -> Namespace:
         name = self._place(place).name
@@ -206,14 +248,17 @@ class Network:
         for place in self._places.values():
             self._make(place)
         with ExitStack() as tuns:
+            hub = Hub(Manners(self._clock.speed)) if self._frames else None
+            if hub is not None:
+                self._undo.callback(hub.close)
             descriptors = []
             for place in nodes:
-                descriptors.append(self._open_wan(place))
+                descriptors.append(self._open_wan(place, hub))
                 tuns.callback(os.close, descriptors[-1])
             for place in self._places.values():
                 if place.kind == "subnet":
                     self._join_router(place)
-            self.wan.start(descriptors, self._state / "logs" / "wan.log")
+            self.wan.start(descriptors, self._state / "logs" / "wan.log", frames=self._frames)
         self._undo.callback(self._processes.end)
         self._lay_rules()
         self.wan.await_router()
@@ -229,11 +274,13 @@ class Network:
     def _forget(self, name: str) -> None:
         self._namespaces.pop(name).close()
 
-    def _open_wan(self, place: Place) -> int:
+    def _open_wan(self, place: Place, hub: Hub | None) -> int:
         """The WAN's device of a router or location, with address and route; returns its descriptor."""
         namespace = self._namespaces[place.name]
+        descriptor = hub.open(place, namespace, _WAN_QUEUE) if hub is not None else -1
         with namespace.inside():
-            descriptor = open_tun(place.link)
+            if hub is None:
+                descriptor = open_tun(place.link)
             index = self._links[place.name] = socket.if_nametoindex(place.link)
         namespace.netlink.raise_link(index, queue=_WAN_QUEUE)
         for address in dict.fromkeys((place.base, place.resolver)):
@@ -266,4 +313,4 @@ class Network:
         for plan in self._design.regions:
             cables = [place.cable for place in self._places.values() if place.cable and place.node == plan.name]
             self._rulesets[plan.name] = Ruleset(self._namespaces[plan.name])
-            self._rulesets[plan.name].load(acl.foundation(octets, cables))
+            self._rulesets[plan.name].load(acl.foundation(octets, cables) + groups.foundation(octets, cables))

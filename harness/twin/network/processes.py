@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.twin.network import kernel
 from harness.twin.network.namespaces import Namespace, apart
+from harness.twin.network.users import as_user
 
 RESOLVER_FILE = "/etc/resolv.conf"
 
@@ -38,10 +39,8 @@ class Processes:
         stdout: int | None,
     ) -> subprocess.Popen[bytes]:
         """Start ``command`` in a session of its own. The caller waits for it or leaves that to :meth:`end`."""
-        line = list(command)
-        if user is not None:
-            # Not Popen's own user=: that makes it fork instead of vfork, which a root of this size feels.
-            line = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--", *line]
+        # Not Popen's own user=: that makes it fork instead of vfork, which a root of this size feels.
+        line = list(command) if user is None else as_user(user, command)
 
         def start() -> subprocess.Popen[bytes]:
             with (self._logs / f"{name}.log").open("ab") as log, namespace.inside():

@@ -1,9 +1,10 @@
 """The WAN router: a process of its own that carries every packet between regions and locations, late or never.
 
-    python -I -S router.py CHECKOUT MATRIX TUN TUN…
+    python -I -S router.py CHECKOUT MATRIX HEADER TUN TUN…
 
-Each TUN is a descriptor, in the matrix's order of nodes; packets come with a virtio header (10 bytes), so the kernel
-hands over whole TCP segments of up to 64 KB. It says ``ready`` on its standard output, and ends when its standard
+Each TUN is a descriptor, in the matrix's order of nodes, of a TUN device or of a raw packet socket. Packets come with
+HEADER bytes before them: a virtio header (10), so the kernel hands over whole TCP segments of up to 64 KB, and on a
+packet socket the frame's (14). It says ``ready`` on its standard output, and ends when its standard
 input does, hence with its parent.
 Isolated and without site, because a small process is wanted (8 MB).
 """
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
     Waiting = tuple[int, int, int, bytes, int, int]
 
 VIRTIO_HEADER = 10
+FRAME_HEADER = 14
 READY = b"ready"
 _LARGEST = 65_600
-_SECOND_OCTET_OF_DESTINATION = VIRTIO_HEADER + 17
+_SECOND_OCTET_OF_DESTINATION = 17
 _BATCH = 64
 _BUFFER = 50_000
 """Packets in flight at most; a router that is offered more drops them."""
@@ -44,8 +46,9 @@ _OVERSLEEP_MOST = 300_000
 class Router:
     """Packets in flight, as a heap by the instant of their delivery."""
 
-    def __init__(self, matrix: Matrix, tuns: Sequence[int]) -> None:
+    def __init__(self, matrix: Matrix, tuns: Sequence[int], header: int = VIRTIO_HEADER) -> None:
         self._matrix = matrix
+        self._destination = header + _SECOND_OCTET_OF_DESTINATION
         self._tuns = list(tuns)
         self._flight: list[Waiting] = []
         self._count = 0
@@ -66,14 +69,14 @@ class Router:
 
     def accept(self, source: int) -> None:
         """Take a batch of packets from one node."""
-        matrix, tun = self._matrix, self._tuns[source]
+        matrix, tun, destination = self._matrix, self._tuns[source], self._destination
         row = matrix.offset(source, 0)
         for _ in range(_BATCH):
             try:
                 packet = os.read(tun, _LARGEST)
             except BlockingIOError:
                 return
-            target = matrix.memory[packet[_SECOND_OCTET_OF_DESTINATION]]
+            target = matrix.memory[packet[destination]]
             if target == NOBODY or len(self._flight) >= _BUFFER:
                 continue
             offset = row + target * CELL.size
@@ -116,9 +119,9 @@ class Router:
 
 def main(arguments: Sequence[str]) -> None:
     """Run the router on the arguments of the command line."""
-    _, matrix, *tuns = arguments
+    _, matrix, header, *tuns = arguments
     sharp_timers()
-    router = Router(Matrix(matrix), [int(tun) for tun in tuns])
+    router = Router(Matrix(matrix), [int(tun) for tun in tuns], int(header))
     os.write(1, READY)
     router.run(leash=0)
 

@@ -20,6 +20,7 @@ from harness.twin.network.matrix import Matrix
 _IFF_TUN, _IFF_NO_PI, _IFF_VNET_HDR = 0x1, 0x1000, 0x4000
 _TUNSETIFF, _TUNSETOFFLOAD, _TUNSETVNETHDRSZ = 0x400454CA, 0x400454D0, 0x400454D8
 _CHECKSUM, _TSO4, _TSO6 = 1, 2, 4
+_TUN = "/dev/net/tun"
 _MILLION = 1_000_000
 _CHECKOUT = Path(router.__file__).resolve().parents[3]
 
@@ -28,7 +29,7 @@ Pair = frozenset[str]
 
 def open_tun(name: str) -> int:
     """A TUN device in this thread's network namespace; it lives as long as the descriptor."""
-    descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(_TUN, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         flags = _IFF_TUN | _IFF_NO_PI | _IFF_VNET_HDR
         fcntl.ioctl(descriptor, _TUNSETIFF, struct.pack("16sH22x", name.encode(), flags))
@@ -38,6 +39,15 @@ def open_tun(name: str) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def has_tun() -> bool:
+    """Whether this process may make TUN devices."""
+    try:
+        os.close(os.open(_TUN, os.O_RDWR | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 class Wan:
@@ -62,9 +72,10 @@ class Wan:
         self._process: subprocess.Popen[bytes] | None = None
         self._write(self._design)
 
-    def start(self, tuns: Sequence[int], log: Path) -> None:
-        """Start the router process on TUN descriptors in the order of the nodes."""
-        command = [sys.executable, "-I", "-S", str(router.__file__), str(_CHECKOUT), str(self._path)]
+    def start(self, tuns: Sequence[int], log: Path, *, frames: bool) -> None:
+        """Start the router process on descriptors in the order of the nodes: TUN devices, or ``frames``."""
+        header = router.VIRTIO_HEADER + (router.FRAME_HEADER if frames else 0)
+        command = [sys.executable, "-I", "-S", str(router.__file__), str(_CHECKOUT), str(self._path), str(header)]
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [*command, *map(str, tuns)],

@@ -91,7 +91,7 @@ def rule_number(call: Call) -> int:
 def enforced(entries: Iterable[Entry], *, egress: bool) -> list[AclRule]:
     """The rules of one direction for the network, which has no IPv6 and denies at the end by itself."""
     return [
-        AclRule(rule.number, rule.protocol, rule.cidr, rule.ports, rule.allow)
+        AclRule(rule.number, rule.protocol, rule.cidr, rule.ports, rule.allow, rule.icmp)
         for rule in sorted(entries, key=lambda rule: rule.number)
         if rule.egress == egress and rule.cidr and rule.number != LAST_RULE
     ]
@@ -118,20 +118,25 @@ def _networks(call: Call) -> tuple[str | None, str | None]:
 
 
 def _network(given: str, parameter: str, version: int) -> str:
-    """The block in its canonical form, as AWS keeps it; a bare address is none."""
-    problem = AwsError(
-        "InvalidParameterValue",
-        f"Value ({given}) for parameter {parameter} is invalid. This is not a valid CIDR block.",
-    )
-    if "/" not in given:
-        raise problem
+    block = canonical(given, version)
+    if block is None:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"Value ({given}) for parameter {parameter} is invalid. This is not a valid CIDR block.",
+        )
+    return block
+
+
+def canonical(given: str, version: int) -> str | None:
+    """The block in its canonical form, as AWS keeps it (100.68.0.18/18 is 100.68.0.0/18); a bare address is none."""
+    length = given.partition("/")[2]
+    if not (length.isascii() and length.isdigit()):  # Python also reads netmasks, AWS does not
+        return None
     try:
         block = ipaddress.ip_network(given, strict=False)
     except ValueError:
-        raise problem from None
-    if block.version != version:
-        raise problem
-    return str(block)
+        return None
+    return str(block) if block.version == version else None
 
 
 def _ports(call: Call) -> tuple[int, int]:
@@ -148,6 +153,7 @@ def _icmp(call: Call) -> tuple[int, int]:
     given = call.get("IcmpTypeCode") or {}
     if "Type" not in given or "Code" not in given:
         raise AwsError("MissingParameter", "The request must contain the parameter icmpTypeCode for ICMP.")
-    if (int(given["Type"]), int(given["Code"])) != (-1, -1):
-        raise AwsError("NotImplementedByTwin", "Single ICMP types cannot be filtered, only all (-1, -1).", 501)
-    return -1, -1
+    kind, code = int(given["Type"]), int(given["Code"])
+    if not (-1 <= kind <= 255 and -1 <= code <= 255 and not (kind == -1 and code != -1)):
+        raise AwsError("InvalidParameterValue", f"Invalid value '{kind}:{code}' for icmpTypeCode.")
+    return kind, code

@@ -174,7 +174,7 @@ class Fleet:
         with self._lock:
             for _ in range(decision.start):
                 views = [self._view(task, "unknown") for task in self._tasks if task.wanted]
-                zone = decisions.place(self.plan.zones, views)
+                zone = decisions.place(self._open_zones(), views)
                 address = self._addresses[zone].take(self._used())
                 if address is None:
                     self._tell("was unable to place a task. Reason: no address is free.")
@@ -188,6 +188,11 @@ class Fleet:
                 why = f" Amazon ECS replaced {replaced} tasks due to an unhealthy status." if replaced else ""
                 self._tell(f"has started {len(fresh)} tasks: {named}.{why}")
         return fresh
+
+    def _open_zones(self) -> Sequence[str]:
+        """The zones that have capacity: not those without power, unless all are."""
+        lost = self._hands.network.is_lost
+        return [zone for zone in self.plan.zones if not lost(self.plan.region, zone)] or self.plan.zones
 
     def _used(self) -> set[str]:
         return {task.address for task in self._tasks if task.status != "STOPPED"} | set(self._targets())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from harness.clock import Clock, seconds
 from harness.twin.api.ecs import shapes
@@ -21,6 +22,7 @@ from harness.twin.calls import Handler, MetricSink
 from harness.twin.designs.model import Design
 from harness.twin.engines.apps import AppHost
 from harness.twin.network.network import Network
+from harness.twin.nodes import Node
 from harness.twin.schedule import Scheduler
 
 _NAMESPACE = "ECS/ContainerInsights"
@@ -70,6 +72,15 @@ class Ecs:
     def tasks(self, region: str, service: str) -> list[Task]:
         """A service's tasks with their processes, for acts of nature."""
         return self._fleets[region, service].tasks()
+
+    def nodes(self) -> list[Node]:
+        """Every task that has a process, by its id, for acts of nature."""
+        return [
+            Node(region, task.zone, task.identifier, process, process.alive, partial(getattr, process, "frozen"))
+            for (region, _), fleet in self._fleets.items()
+            for task in fleet.tasks()
+            if (process := task.process) is not None and process.alive()
+        ]
 
     def handlers(self) -> Mapping[str, Handler]:
         """The operations that are built."""

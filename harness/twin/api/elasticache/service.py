@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from harness.clock import Clock, seconds
@@ -23,6 +24,7 @@ from harness.twin.designs.model import Design, Timing
 from harness.twin.engines.redis import RedisNode
 from harness.twin.names import Names
 from harness.twin.network.network import Network
+from harness.twin.nodes import Node
 from harness.twin.schedule import Scheduler
 
 _NAMESPACE = "AWS/ElastiCache"
@@ -91,6 +93,21 @@ class ElastiCache:
                 return group.primary.engine
         raise TwinFault(f"There is no cache {identifier or ''} in {region}.")
 
+    def nodes(self) -> list[Node]:
+        """Every cache node by its cache cluster id, for acts of nature."""
+        return [
+            Node(
+                group.plan.region,
+                member.zone,
+                member.identifier,
+                member.engine,
+                partial(_runs, member.engine),
+                partial(getattr, member.engine, "frozen"),
+            )
+            for group in self._estate.groups()
+            for member in group.members
+        ]
+
     def handlers(self) -> Mapping[str, Handler]:
         """The operations that are built."""
         return {name: handler for calls in self._calls for name, handler in calls.handlers().items()}
@@ -119,3 +136,7 @@ class ElastiCache:
             self._metrics.publish(
                 member.region, _NAMESPACE, name, {"CacheClusterId": member.identifier}, value, unit=unit
             )
+
+
+def _runs(engine: RedisNode) -> bool:
+    return engine.pid is not None

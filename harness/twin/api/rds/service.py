@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from harness.twin.engines import postgres_template
 from harness.twin.engines.postgres import PostgresNode
 from harness.twin.names import Names
 from harness.twin.network.network import Network
+from harness.twin.nodes import Node
 from harness.twin.schedule import Scheduler
 
 SCHEMA = Path(__file__).parents[2] / "app" / "schema.sql"
@@ -106,6 +108,25 @@ class Rds:
         if owner is None or owner.standby is None:
             raise TwinFault(f"no DB instance is called {identifier}.")
         return owner.standby
+
+    def nodes(self) -> list[Node]:
+        """Every server by its instance's identifier (``-standby``: the hidden one), for acts of nature."""
+        with self._estate.lock:
+            servers = [
+                (item.region, zone, name, server)
+                for item in self._estate.instances.values()
+                for zone, name, server in (
+                    (item.zone, item.identifier, item.node),
+                    (item.standby_zone, f"{item.identifier}-standby", item.standby),
+                )
+                if server is not None
+            ]
+        return [
+            Node(
+                region, zone or "", name, server, partial(getattr, server, "alive"), partial(getattr, server, "frozen")
+            )
+            for region, zone, name, server in servers
+        ]
 
     def writer(self) -> Instance | None:
         """The instance that takes the platform's writes: the global cluster's writer, or the first that is one."""
