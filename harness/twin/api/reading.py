@@ -8,6 +8,18 @@ from urllib.parse import parse_qsl
 from harness.twin.api.wire import Request
 from harness.twin.calls import AwsError
 
+UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError, OSError)
+"""What reading a value of the wrong kind raises: a number out of range, a list that is none, a nest without end."""
+
+
+def flaw(request: Request, protocol: str) -> AwsError | None:
+    """The refusal of a request whose head could be read and whose body could not."""
+    if request.flaw is None:
+        return None
+    if request.flaw.status == 413:
+        return AwsError("RequestEntityTooLarge", str(request.flaw), 413)
+    return unreadable(protocol, request.flaw)
+
 
 def form(request: Request) -> dict[str, str]:
     """The values of a query-protocol request, from its query string and its body; raises ``AwsError``."""
@@ -23,7 +35,7 @@ def require_json(body: bytes) -> None:
     try:
         if body and not isinstance(json.loads(body), dict):
             raise AwsError("SerializationException", "The body is not a JSON object.")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise AwsError("SerializationException", f"The body is not JSON: {error}") from None
 
 

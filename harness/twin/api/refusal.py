@@ -28,11 +28,15 @@ _MISSING = {"ec2": "MissingParameter", "rds": "MissingParameter", "elasticache":
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a client speaks to a service: the protocol, and whether it expects the old query error codes in a header."""
+    """How a client speaks to a service: the protocol, and whether it expects the old query error codes in a header.
+
+    ``target`` is what stands before the operation's name in the header X-Amz-Target.
+    """
 
     service: str
     protocol: str
     query_compatible: bool = False
+    target: str = ""
 
 
 def invalid(service: str, report: str, *, missing: bool) -> AwsError:
