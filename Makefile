@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Inside the project's own virtual environment `gameday` runs the twin as root: directly, or through sudo.
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
 
-.PHONY: setup test gameday bench lint lock
+.PHONY: setup test gameday bench soak walk lint lock
 
 setup:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -20,6 +20,14 @@ gameday: setup
 
 bench: setup
 	@$(ROOT) $(BIN)/python -m tests.bench
+
+# The front door under load: twelve callers, writers that change everything, a hundred thousand calls.
+soak: setup
+	@$(ROOT) $(BIN)/python -m tests.soak
+
+# Two thousand legal and illegal calls with processes killed at random: does the API tell the truth afterwards?
+walk: setup
+	@$(ROOT) $(BIN)/python -m tests.contract.walk
 
 lint: setup
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

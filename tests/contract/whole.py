@@ -61,9 +61,11 @@ class Whole:
 
 
 @contextmanager
-def running(home: Path, *, design: str = "active_active", speed: float = 20) -> Iterator[Whole]:
-    """A hardened twin in ``home``; it is ended whatever happens."""
-    state = root.launch(design, "hardened", speed, home, root.BOOT_SECONDS)
+def running(
+    home: Path, *, design: str = "active_active", version: str = "hardened", speed: float = 20
+) -> Iterator[Whole]:
+    """A twin in ``home``; it is ended whatever happens."""
+    state = root.launch(design, version, speed, home, root.BOOT_SECONDS)
     try:
         yield Whole(home, state)
     finally:

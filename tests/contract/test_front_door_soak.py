@@ -1,0 +1,73 @@
+"""The front door under load, for a few seconds; `make soak` does the whole of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import soak
+from tests.contract.whole import Whole, running
+from tests.twin.stage import needs_root
+
+pytestmark = [needs_root, pytest.mark.timeout(60)]
+
+
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    with running(tmp_path_factory.mktemp("home"), speed=10) as whole:
+        yield whole
+
+
+def test_one_caller_waits_at_most_four_milliseconds_for_a_describe(twin: Whole) -> None:
+    assert soak.median_milliseconds(twin, 2) <= 4
+
+
+def test_twelve_callers_get_three_hundred_answers_a_second(twin: Whole) -> None:
+    assert soak.replay(twin, 900) >= 300
+
+
+def test_memory_stays_flat(twin: Whole) -> None:
+    assert soak.growth(twin, 1200) <= 5
+
+
+def test_nobody_sees_an_error_or_a_torn_answer_while_everything_changes(twin: Whole) -> None:
+    findings = soak.storm(twin, 3)
+    assert findings.wrong == {}
+    assert findings.calls > 100
+    assert findings.changes > 10
+
+
+def member(identifier: str, *, writes: bool) -> dict[str, object]:
+    return {"DBInstanceIdentifier": identifier, "IsClusterWriter": writes}
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer"),
+    [
+        (
+            "describe_db_clusters",
+            {"DBClusters": [{"DBClusterIdentifier": "c", "DBClusterMembers": [member("a", writes=True)] * 2}]},
+        ),
+        ("describe_network_acls", {"NetworkAcls": [{"Associations": [{"SubnetId": "s"}] * 2, "Entries": []}]}),
+        ("describe_network_acls", {"NetworkAcls": [{"NetworkAclId": "acl", "Associations": [], "Entries": []}]}),
+        (
+            "describe_alarms",
+            {
+                "MetricAlarms": [
+                    {"AlarmName": "soak-a", "Threshold": 2.0, "EvaluationPeriods": 3, "AlarmDescription": "2"}
+                ]
+            },
+        ),
+        (
+            "describe_services",
+            {
+                "services": [
+                    {"serviceName": "s", "desiredCount": 2, "deployments": [{"status": "PRIMARY", "desiredCount": 1}]}
+                ]
+            },
+        ),
+    ],
+)
+def test_a_torn_answer_would_be_recognised(operation: str, answer: dict[str, object]) -> None:
+    assert soak.torn(operation, answer) is not None

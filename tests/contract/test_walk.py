@@ -1,0 +1,89 @@
+"""The random walk, for two bursts; `make walk` goes two thousand calls. And: would it notice a lie?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from tests.contract import walk
+from tests.contract.walk_truth import Truth, allowed
+from tests.contract.whole import Whole, running
+from tests.twin.stage import needs_root
+
+pytestmark = [needs_root, pytest.mark.timeout(120)]
+SEED = 7
+
+
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    with running(tmp_path_factory.mktemp("home"), speed=walk.SPEED) as whole:
+        yield whole
+
+
+def test_the_api_tells_the_truth_after_legal_and_illegal_calls_and_kills(twin: Whole) -> None:
+    told = walk.Walk(twin, SEED).run(60)
+    assert told.disagreements == []
+    assert (told.calls, told.quiet_points) == (60, 2)
+    assert told.illegal >= 10
+    assert len(told.codes) >= 5
+
+
+def _other_writer(cluster: Mapping[str, Any]) -> None:
+    for member in cluster["DBClusterMembers"]:
+        member["IsClusterWriter"] = not member["IsClusterWriter"]
+
+
+def _deny_all(acl: Mapping[str, Any]) -> None:
+    for entry in acl["Entries"]:
+        entry["RuleAction"] = "deny"
+
+
+def _as_replica(group: Mapping[str, Any]) -> None:
+    group["NodeGroups"][0]["NodeGroupMembers"][0]["CurrentRole"] = "replica"
+
+
+def _one_more(health: Mapping[str, Any]) -> None:
+    health["Target"]["Id"] = "10.1.11.99"
+
+
+def _ghost(record: dict[str, Any]) -> None:
+    record.update(Name="walk-0.agentauri.example.", ResourceRecords=[{"Value": "192.0.2.77"}])
+
+
+@pytest.mark.parametrize(
+    ("operation", "key", "lie"),
+    [
+        ("describe_db_clusters", "DBClusters", _other_writer),
+        ("describe_network_acls", "NetworkAcls", _deny_all),
+        ("describe_replication_groups", "ReplicationGroups", _as_replica),
+        ("describe_target_health", "TargetHealthDescriptions", _one_more),
+        ("list_resource_record_sets", "ResourceRecordSets", _ghost),
+    ],
+)
+def test_a_lie_would_be_noticed(twin: Whole, operation: str, key: str, lie: Callable[[Any], None]) -> None:
+    honest = walk.Walk(twin, SEED).describe
+
+    def lying(service: str, region: str, asked: str, **parameters: Any) -> Mapping[str, Any]:
+        answer = deepcopy(dict(honest(service, region, asked, **parameters)))
+        if asked == operation:
+            lie(answer[key][0])
+        return answer
+
+    with Truth(twin, lying) as truth:
+        assert truth.packets() if operation == "describe_network_acls" else truth.disagreements()
+
+
+def test_the_first_rule_that_fits_decides() -> None:
+    def rule(number: int, action: str, cidr: str, port: int) -> dict[str, Any]:
+        ports = {"From": port, "To": port}
+        fields = {"RuleNumber": number, "RuleAction": action, "CidrBlock": cidr, "PortRange": ports}
+        return {**fields, "Egress": False, "Protocol": "6"}
+
+    rules = [rule(20, "allow", "0.0.0.0/0", 80), rule(10, "deny", "10.101.0.0/16", 80)]
+    assert not allowed(rules, "10.101.0.10", 80, egress=False)
+    assert allowed(rules, "10.102.0.10", 80, egress=False)
+    assert not allowed(rules, "10.102.0.10", 443, egress=False)
+    assert not allowed(rules, "10.102.0.10", 80, egress=True)
