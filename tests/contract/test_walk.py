@@ -14,12 +14,12 @@ from tests.contract.whole import Whole, running
 from tests.twin.stage import needs_root
 
 pytestmark = [needs_root, pytest.mark.timeout(120)]
-SEED = 7
+SEED, SPEED = 7, 40
 
 
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
-    with running(tmp_path_factory.mktemp("home"), speed=walk.SPEED) as whole:
+    with running(tmp_path_factory.mktemp("home"), speed=SPEED) as whole:
         yield whole
 
 
@@ -53,6 +53,35 @@ def _ghost(record: dict[str, Any]) -> None:
     record.update(Name="walk-0.agentauri.example.", ResourceRecords=[{"Value": "192.0.2.77"}])
 
 
+class Liar:
+    """Describes honestly, but for one operation."""
+
+    def __init__(self, twin: Whole) -> None:
+        self._honest = walk.Walk(twin, SEED).describe
+        self._lies: dict[str, tuple[str, Callable[[Any], None]]] = {}
+
+    def __call__(self, service: str, region: str, operation: str, **parameters: Any) -> Mapping[str, Any]:
+        answer = deepcopy(dict(self._honest(service, region, operation, **parameters)))
+        if operation in self._lies:
+            key, lie = self._lies[operation]
+            lie(answer[key][0])
+        return answer
+
+    def tell(self, operation: str, key: str, lie: Callable[[Any], None]) -> None:
+        self._lies = {operation: (key, lie)}
+
+
+@pytest.fixture(scope="module")
+def liar(twin: Whole) -> Liar:
+    return Liar(twin)
+
+
+@pytest.fixture(scope="module")
+def truth(twin: Whole, liar: Liar) -> Iterator[Truth]:
+    with Truth(twin, liar) as opened:
+        yield opened
+
+
 @pytest.mark.parametrize(
     ("operation", "key", "lie"),
     [
@@ -63,17 +92,9 @@ def _ghost(record: dict[str, Any]) -> None:
         ("list_resource_record_sets", "ResourceRecordSets", _ghost),
     ],
 )
-def test_a_lie_would_be_noticed(twin: Whole, operation: str, key: str, lie: Callable[[Any], None]) -> None:
-    honest = walk.Walk(twin, SEED).describe
-
-    def lying(service: str, region: str, asked: str, **parameters: Any) -> Mapping[str, Any]:
-        answer = deepcopy(dict(honest(service, region, asked, **parameters)))
-        if asked == operation:
-            lie(answer[key][0])
-        return answer
-
-    with Truth(twin, lying) as truth:
-        assert truth.packets() if operation == "describe_network_acls" else truth.disagreements()
+def test_a_lie_would_be_noticed(liar: Liar, truth: Truth, operation: str, key: str, lie: Callable[[Any], None]) -> None:
+    liar.tell(operation, key, lie)
+    assert truth.packets() if operation == "describe_network_acls" else truth.disagreements()
 
 
 def test_the_first_rule_that_fits_decides() -> None:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from harness.twin.api.wire import Request
 from harness.twin.calls import AwsError
 
-UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError, OSError)
+UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, SyntaxError)
 """What reading a value of the wrong kind raises: a number out of range, a list that is none, a nest without end."""
 
 
