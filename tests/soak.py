@@ -111,9 +111,8 @@ _TORN: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = {
 class Caller:
     """Describes one thing after another, in every region in turn, until told to stop."""
 
-    def __init__(self, twin: Whole, number: int, findings: Findings) -> None:
+    def __init__(self, clients: Mapping[tuple[str, str], Any], number: int, findings: Findings) -> None:
         self._findings = findings
-        clients = {(service, region): twin.client(service, region) for service, _, _ in DESCRIBES for region in REGIONS}
         rounds = [(clients[service, region], name, given) for region in REGIONS for service, name, given in DESCRIBES]
         self._rounds = itertools.cycle(rounds[number:] + rounds[:number])
 
@@ -127,6 +126,12 @@ class Caller:
         self._findings.calls += 1
         if problem:
             self._findings.tell(f"{operation}: torn", problem)
+
+
+def clients_of(twin: Whole) -> Mapping[tuple[str, str], Any]:
+    """A client for each service and region; threads may share them."""
+    services = sorted({service for service, _, _ in DESCRIBES})
+    return {(service, region): twin.client(service, region) for service in services for region in REGIONS}
 
 
 class Writers:
@@ -221,7 +226,8 @@ def _allowing(code: str) -> Iterator[None]:
 def storm(twin: Whole, seconds: float) -> Findings:
     """Twelve callers and a writer in each region for so many real seconds."""
     findings = Findings()
-    workers: list[Caller | Writers] = [Caller(twin, number, findings) for number in range(CALLERS)]
+    clients = clients_of(twin)
+    workers: list[Caller | Writers] = [Caller(clients, number, findings) for number in range(CALLERS)]
     workers += [Writers(twin, region, findings) for region in REGIONS]
     until = time.monotonic() + seconds
 
@@ -244,7 +250,8 @@ def storm(twin: Whole, seconds: float) -> Findings:
 
 def median_milliseconds(twin: Whole, rounds: int) -> float:
     """One caller's median, the client's own part included."""
-    calls = [(twin.client(service, region), name, given) for region in REGIONS for service, name, given in DESCRIBES]
+    clients = clients_of(twin)
+    calls = [(clients[service, region], name, given) for region in REGIONS for service, name, given in DESCRIBES]
     took = []
     for turn in range(rounds + 1):
         for client, operation, given in calls:
@@ -256,8 +263,8 @@ def median_milliseconds(twin: Whole, rounds: int) -> float:
 
 
 def _pour(twin: Whole, number: int, begin: Any, calls: Any, seconds: float) -> None:
-    caller, findings = None, Findings()
-    caller = Caller(twin, number, findings)
+    findings = Findings()
+    caller = Caller(clients_of(twin), number, findings)
     caller.once()
     begin.wait()
     until = time.monotonic() + seconds
@@ -299,11 +306,12 @@ def recorded(twin: Whole) -> list[tuple[str, str, bytes, dict[str, str]]]:
         body = request.body or b""
         sent.append((request.method, "/", body if isinstance(body, bytes) else body.encode(), headers))
 
+    clients = clients_of(twin)
+    for client in clients.values():
+        client.meta.events.register("before-send", keep)
     for region in REGIONS:
         for service, operation, given in DESCRIBES:
-            client = twin.client(service, region)
-            client.meta.events.register("before-send", keep)
-            getattr(client, operation)(**given)
+            getattr(clients[service, region], operation)(**given)
     return sent
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from botocore.exceptions import ClientError
 
+from harness.clock import seconds
 from tests import soak
 from tests.contract.whole import Whole, running
 from tests.twin.stage import needs_root
@@ -36,6 +38,19 @@ def test_nobody_sees_an_error_or_a_torn_answer_while_everything_changes(twin: Wh
     assert findings.wrong == {}
     assert findings.calls > 100
     assert findings.changes > 10
+
+
+def test_a_burst_is_throttled_and_what_comes_later_is_not(twin: Whole) -> None:
+    route53 = twin.client("route53")
+    codes = set()
+    for _ in range(40):
+        try:
+            route53.list_hosted_zones()
+        except ClientError as error:
+            codes.add((error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]))
+    assert codes == {("Throttling", 400)}
+    twin.state.clock.sleep(seconds(2))
+    assert route53.list_hosted_zones()["HostedZones"]
 
 
 def member(identifier: str, *, writes: bool) -> dict[str, object]:
