@@ -14,7 +14,7 @@ from tests.contract.whole import Whole, running
 from tests.twin.stage import needs_root
 
 pytestmark = [needs_root, pytest.mark.timeout(120)]
-SEED, SPEED = 7, 40
+SEED, SPEED = 3, 40
 
 
 @pytest.fixture(scope="module")

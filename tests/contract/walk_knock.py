@@ -11,7 +11,7 @@ import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-PATIENCE = 1.0
+PATIENCE = 0.5
 """Real seconds; the longest round trip of the twin's network is far below, at any speed."""
 
 
