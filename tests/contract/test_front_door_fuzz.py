@@ -183,6 +183,7 @@ def test_a_wrong_signing_scope_is_refused(door: Door, signature: str, status: in
     [
         ("rds", FORM, b"Action=DescribeDBInstances&MaxRecords=1e99999"),
         ("rds", FORM, b"Action=DescribeEvents&StartTime=99999999999999999"),
+        ("rds", FORM, b"Action=DescribeDBInstances&DBInstanceIdentifier=%00"),
         ("rds", JSON, b'{"Action": "DescribeDBInstances"}'),
         ("ecs", JSON, b"[" * 200_000),
         ("ecs", JSON, b'{"maxResults": NaN}'),

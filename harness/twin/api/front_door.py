@@ -115,6 +115,9 @@ class FrontDoor:
         except AwsError as refused:
             trace.error = refused
             raise
+        except Exception:
+            trace.error = _INTERNAL
+            raise
         finally:
             self._tell(trace)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from urllib.parse import parse_qsl
 
+from harness.twin.api.refusal import UNPRINTABLE
 from harness.twin.api.wire import Request
 from harness.twin.calls import AwsError
 
@@ -27,7 +28,11 @@ def form(request: Request) -> dict[str, str]:
         body = request.body.decode("utf-8")
     except UnicodeDecodeError:
         raise AwsError("MalformedInput", "The body is not UTF-8.") from None
-    return dict(parse_qsl(request.query, keep_blank_values=True) + parse_qsl(body, keep_blank_values=True))
+    values = dict(parse_qsl(request.query, keep_blank_values=True) + parse_qsl(body, keep_blank_values=True))
+    if any(UNPRINTABLE.search(value) for value in values.values()):
+        # Kept, it would come back in an answer that no XML parser takes.
+        raise AwsError("MalformedInput", "A value holds a character that XML 1.0 does not allow.")
+    return values
 
 
 def require_json(body: bytes) -> None:

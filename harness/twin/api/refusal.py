@@ -24,7 +24,7 @@ _INVALID = {
     "sts": "ValidationError",
     "iam": "ValidationError",
 }
-_UNPRINTABLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+UNPRINTABLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, not even escaped."""
 _MISSING = {"ec2": "MissingParameter", "rds": "MissingParameter", "elasticache": "MissingParameter"}
 
@@ -78,7 +78,7 @@ def _xml(protocol: str, error: AwsError, request_id: str) -> str:
 
 
 def _text(value: str) -> str:
-    return escape(_UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value))
+    return escape(UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value))
 
 
 def _side(error: AwsError) -> str:
