@@ -31,26 +31,26 @@ def test_the_api_tells_the_truth_after_legal_and_illegal_calls_and_kills(twin: W
     assert len(told.codes) >= 5
 
 
-def _other_writer(cluster: Mapping[str, Any]) -> None:
-    for member in cluster["DBClusterMembers"]:
+def _other_writer(clusters: list[Any]) -> None:
+    for member in clusters[0]["DBClusterMembers"]:
         member["IsClusterWriter"] = not member["IsClusterWriter"]
 
 
-def _deny_all(acl: Mapping[str, Any]) -> None:
-    for entry in acl["Entries"]:
+def _deny_all(acls: list[Any]) -> None:
+    for entry in acls[0]["Entries"]:
         entry["RuleAction"] = "deny"
 
 
-def _as_replica(group: Mapping[str, Any]) -> None:
-    group["NodeGroups"][0]["NodeGroupMembers"][0]["CurrentRole"] = "replica"
+def _as_replica(groups: list[Any]) -> None:
+    groups[0]["NodeGroups"][0]["NodeGroupMembers"][0]["CurrentRole"] = "replica"
 
 
-def _one_more(health: Mapping[str, Any]) -> None:
-    health["Target"]["Id"] = "10.1.11.99"
+def _one_more(targets: list[Any]) -> None:
+    targets[0]["Target"]["Id"] = "10.1.11.99"
 
 
-def _ghost(record: dict[str, Any]) -> None:
-    record.update(Name="walk-0.agentauri.example.", ResourceRecords=[{"Value": "192.0.2.77"}])
+def _ghost(records: list[Any]) -> None:
+    records.append({"Name": "walk-0.agentauri.example.", "ResourceRecords": [{"Value": "192.0.2.251"}]})
 
 
 class Liar:
@@ -64,7 +64,7 @@ class Liar:
         answer = deepcopy(dict(self._honest(service, region, operation, **parameters)))
         if operation in self._lies:
             key, lie = self._lies[operation]
-            lie(answer[key][0])
+            lie(answer[key])
         return answer
 
     def tell(self, operation: str, key: str, lie: Callable[[Any], None]) -> None:
