@@ -20,6 +20,7 @@ from harness.twin.api import reading
 from harness.twin.api.audit import reads
 from harness.twin.api.refusal import Dialect, invalid, unbuilt
 from harness.twin.api.wire import Reply, Request
+from harness.twin.api.xml_answer import PROTOCOLS, xml_answer
 from harness.twin.calls import AwsError
 
 MOTO_SERVICES = ("sts", "iam", "sns", "sqs", "dynamodb")
@@ -138,6 +139,9 @@ class Gateway:
 
     def encode(self, operation: Operation, output: Mapping[str, Any], request_id: str) -> Reply:
         """``output``, in botocore's output shape, as the answer to a client."""
+        if operation.protocol in PROTOCOLS:
+            body = xml_answer(operation.model, operation.protocol).body(output, request_id)
+            return Reply(200, body, {"Content-Type": "text/xml", "x-amzn-RequestId": request_id})
         library = _library()
         serializer = library.serializer(operation.service, operation.protocol)(
             operation_model=operation.model, context=library.context(request_id), value_picker=_pick
