@@ -4,7 +4,7 @@ BIN := .venv/bin
 # The tests and the twin need root: the real one, that of a user namespace, or sudo where the kernel forbids those.
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sh tests/as_root.sh)
 
-.PHONY: setup test gameday bench lint lock
+.PHONY: setup test gameday bench soak walk lint lock
 
 setup:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -20,6 +20,14 @@ gameday: setup
 
 bench: setup
 	@$(ROOT) $(BIN)/python -m tests.bench
+
+# The front door under load: twelve callers, writers that change everything, a hundred thousand calls.
+soak: setup
+	@$(ROOT) $(BIN)/python -m tests.soak
+
+# Two thousand legal and illegal calls with processes killed at random: does the API tell the truth afterwards?
+walk: setup
+	@$(ROOT) $(BIN)/python -m tests.contract.walk
 
 lint: setup
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -4,31 +4,46 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import socket
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 from harness.clock import Clock, Instant, monotonic_nanoseconds
 from harness.errors import GamedayError
-from harness.twin.api.audit import Audit, Entry
+from harness.twin.api import reading
+from harness.twin.api.audit import Audit, Caller, Entry
 from harness.twin.api.moto_gateway import MOTO_SERVICES, Gateway, Operation
 from harness.twin.api.refusal import Dialect, refusal, unbuilt
-from harness.twin.api.wire import Reply, Request, serve
+from harness.twin.api.scope import Scope, scope
+from harness.twin.api.wire import Reply, Request, request_id, serve
 from harness.twin.calls import AwsError, Call, Handler, Service
 
 OwnRoute = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 _LOG = logging.getLogger("twin.api")
 _OWN = "/_twin/"
-_SIGNING_NAMES = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi", "elasticloadbalancing": "elbv2"}
 _GLOBAL = {"route53": "us-east-1", "iam": "us-east-1"}
-_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
-_AGENT = re.compile(r"\bgameday/\S+")
+
+
+@dataclass
+class Trace:
+    """What becomes known of a call while it is answered, for the trail. ``began`` is a reading of CLOCK_MONOTONIC."""
+
+    at: Instant
+    began: int
+    service: str
+    name: str
+    region: str
+    caller: Caller
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    response: Mapping[str, Any] | None = None
+    error: AwsError | None = None
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
 class FrontDoor:
@@ -82,60 +97,71 @@ class FrontDoor:
 
         A dark region raises ``EndpointUnreachable``, as a connection that closes would for a client.
         """
-        began, at = monotonic_nanoseconds(), self._clock.now()
-        error: AwsError | None = None
+        trace = Trace(
+            self._clock.now(), monotonic_nanoseconds(), service, operation, region, Caller(caller, inside=True)
+        )
         try:
             if self._is_dark(service, region):
                 raise AwsError("EndpointUnreachable", f"No answer from {service} in {region}.", 503)
             wanted = self._gateway.operation(service, operation)
+            trace.parameters = parameters
             self._gateway.check(wanted, parameters)
             if service in MOTO_SERVICES:
-                return self._gateway.invoke(service, operation, region, parameters)
-            return self._handle(Call(service, operation, region, caller, parameters, at), self._built(wanted))
+                trace.response = self._gateway.invoke(service, operation, region, parameters)
+            else:
+                handler = self._built(wanted)
+                trace.response = self._handle(Call(service, operation, region, caller, parameters, trace.at), handler)
+            return trace.response
         except AwsError as refused:
-            error = refused
+            trace.error = refused
+            raise
+        except Exception:
+            trace.error = _INTERNAL
             raise
         finally:
-            self._tell(at, began, (service, operation, region, caller), parameters, error)
+            self._tell(trace)
 
     def answer(self, request: Request) -> Reply | None:
         """The answer to one HTTP request; ``None`` when the region it is for is dark."""
         if request.target.startswith(_OWN):
             return self._own(request)
-        request_id = str(uuid.uuid4())
-        scope = _scope(request)
-        if scope is None:
-            return refusal(Dialect("", "query"), _UNSIGNED, request_id)
-        caller, region, service = scope
-        if self._is_dark(service, region):
+        whom = scope(request)
+        if self._is_dark(whom.service, whom.region):
             return None
-        return self._aws(request, request_id, caller, region, service)
+        return self._aws(request, whom)
 
-    def _aws(self, request: Request, request_id: str, caller: str, region: str, service: str) -> Reply:
-        began, at = monotonic_nanoseconds(), self._clock.now()
-        error: AwsError | None = None
-        name, parameters = "Unknown", dict[str, Any]()
-        dialect = self._gateway.dialect(service, request)
+    def _aws(self, request: Request, whom: Scope) -> Reply:
+        trace = Trace(self._clock.now(), monotonic_nanoseconds(), whom.service, "Unknown", whom.region, whom.caller)
+        dialect = Dialect(whom.service, "query")
         try:
-            operation, parameters = self._gateway.decode(dialect, request)
-            name = operation.name
-            self._gateway.check(operation, parameters)
-            if service in MOTO_SERVICES:
-                reply = self._gateway.forward(operation, parameters, request)
-                error = self._gateway.complaint(operation, reply)
-                return reply
-            handler = self._built(operation)
-            output = self._handle(Call(service, name, region, caller, parameters, at), handler)
-            return self._gateway.encode(operation, output, request_id)
-        except AwsError as refused:
-            error = self._gateway.status(service, refused) if name != "Unknown" else refused
-            return refusal(dialect, error, request_id)
+            dialect = self._gateway.dialect(whom.service, request)
+            refused = whom.refusal(dialect.protocol) or reading.flaw(request, dialect.protocol)
+            if refused is not None:
+                raise refused
+            return self._served(request, dialect, trace)
+        except AwsError as error:
+            trace.error = self._gateway.status(whom.service, error) if trace.name != "Unknown" else error
+            return refusal(dialect, trace.error, trace.request_id)
         except Exception:  # noqa: BLE001 - a bug of the twin must answer as AWS's own bugs do, and be logged
-            _LOG.exception("%s.%s failed", service, name)
-            error = _INTERNAL
-            return refusal(dialect, error, request_id)
+            _LOG.exception("%s.%s failed", whom.service, trace.name)
+            trace.error = _INTERNAL
+            return refusal(dialect, _INTERNAL, trace.request_id)
         finally:
-            self._tell(at, began, (service, name, region, caller), parameters, error)
+            self._tell(trace)
+
+    def _served(self, request: Request, dialect: Dialect, trace: Trace) -> Reply:
+        operation, trace.parameters = self._gateway.decode(dialect, request)
+        trace.name = operation.name
+        self._gateway.check(operation, trace.parameters)
+        if operation.service in MOTO_SERVICES:
+            reply = self._gateway.forward(operation, trace.parameters, request)
+            trace.request_id = request_id(reply) or trace.request_id
+            trace.response, trace.error = self._gateway.outcome(operation, reply)
+            return reply
+        handler = self._built(operation)
+        call = Call(operation.service, operation.name, trace.region, trace.caller.name, trace.parameters, trace.at)
+        trace.response = self._handle(call, handler)
+        return self._gateway.encode(operation, trace.response, trace.request_id)
 
     def _built(self, operation: Operation) -> Handler:
         handler = self._handlers.get(operation.service, {}).get(operation.name)
@@ -158,60 +184,40 @@ class FrontDoor:
         return bool(self._dark) and _GLOBAL.get(service, region) in self._dark
 
     def _own(self, request: Request) -> Reply:
-        began, at = monotonic_nanoseconds(), self._clock.now()
         name = request.path.removeprefix(_OWN)
         route = self._own_routes.get(name)
         if route is None:
             return _json(404, {"error": "NoSuchRoute", "message": f"The twin has no route {name!r}."})
-        parameters: Mapping[str, Any] = {}
-        error: AwsError | None = None
+        trace = Trace(self._clock.now(), monotonic_nanoseconds(), "twin", "unknown", "", Caller("nature", inside=True))
         try:
-            parameters = _parameters(request)
-            return _json(200, route(parameters))
+            trace.parameters = _parameters(request)
+            trace.name, trace.region = (
+                str(trace.parameters.get("act", "unknown")),
+                str(trace.parameters.get("region", "")),
+            )
+            trace.response = route(trace.parameters)
+            return _json(200, trace.response)
         except AwsError as refused:
-            error = refused
+            trace.error = refused
         except GamedayError as refused:
-            error = AwsError(type(refused).__name__, str(refused), 409)
+            trace.error = AwsError(type(refused).__name__, str(refused), 409)
         except Exception:  # noqa: BLE001 - the client gets no traceback; the log does
             _LOG.exception("/_twin/%s failed", name)
-            error = _INTERNAL
+            trace.error = _INTERNAL
         finally:
             if name == "strike":
-                act, region = str(parameters.get("act", "unknown")), str(parameters.get("region", ""))
-                self._tell(at, began, ("twin", act, region, "nature"), parameters, error)
-        return _json(error.status, {"error": error.code, "message": error.message})
+                self._tell(trace)
+        return _json(trace.error.status, {"error": trace.error.code, "message": trace.error.message})
 
-    def _tell(
-        self,
-        at: Instant,
-        began: int,
-        what: tuple[str, str, str, str],
-        parameters: Mapping[str, Any],
-        error: AwsError | None,
-    ) -> None:
-        service, name, region, caller = what
-        took = (monotonic_nanoseconds() - began) / 1e6
+    def _tell(self, trace: Trace) -> None:
+        took = (monotonic_nanoseconds() - trace.began) / 1e6
+        error = trace.error
         code, message = (error.code, error.message) if error else (None, None)
-        source = f"{service}.amazonaws.com" if service != "twin" else "twin"
-        self._audit.append(Entry(at, source, name, region, caller, parameters, took, code, message))
+        what = (trace.service, trace.name, trace.region, trace.caller, trace.parameters, took, trace.request_id)
+        self._audit.append(Entry(self._clock.now(), *what, None if error else trace.response, code, message))
 
 
-_UNSIGNED = AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
 _INTERNAL = AwsError("InternalFailure", "The request processing has failed because of an internal error.", 500)
-
-
-def _scope(request: Request) -> tuple[str, str, str] | None:
-    """Caller, region and service, from the signature's credential scope (header, or query of a presigned call)."""
-    authorization = request.headers.get("authorization")
-    if authorization is None:
-        authorization = "Credential=" + dict(parse_qsl(request.query)).get("X-Amz-Credential", "")
-    match = _CREDENTIAL.search(authorization)
-    if match is None:
-        return None
-    key, region, signing_name = match.groups()
-    agent = _AGENT.search(request.headers.get("user-agent", ""))
-    caller = f"{key} {agent.group()}" if agent else key
-    return caller, region, _SIGNING_NAMES.get(signing_name, signing_name)
 
 
 def _parameters(request: Request) -> Mapping[str, Any]:

@@ -17,9 +17,11 @@ from urllib.parse import parse_qsl, urlencode
 
 from harness.clock import Clock, Duration, seconds
 from harness.twin.api import reading
+from harness.twin.api.audit import reads
 from harness.twin.api.refusal import Dialect, invalid, unbuilt
 from harness.twin.api.strictness import exact_json, strict
 from harness.twin.api.wire import Reply, Request
+from harness.twin.api.xml_answer import PROTOCOLS, xml_answer
 from harness.twin.calls import AwsError
 from harness.twin.names import ACCOUNT
 
@@ -90,7 +92,8 @@ class Gateway:
         offered = model.metadata.get("protocols", [model.protocol])
         asked_in_query = content == "application/x-www-form-urlencoded" and "query" in offered
         protocol = "query" if asked_in_query else _wire_protocol(model)
-        return Dialect(service, protocol, "awsQueryCompatible" in model.metadata)
+        target = model.metadata.get("targetPrefix", "")
+        return Dialect(service, protocol, "awsQueryCompatible" in model.metadata, target)
 
     def decode(self, dialect: Dialect, request: Request) -> tuple[Operation, dict[str, Any]]:
         """The operation and its parameters in botocore's input shape (aware datetimes, bytes for blobs).
@@ -114,7 +117,7 @@ class Gateway:
                     "url_params": uri,
                 }
             )
-        except (ValueError, TypeError, AttributeError, LookupError, _library().parser_error) as error:
+        except (*reading.UNREADABLE, _library().parser_error) as error:
             raise reading.unreadable(dialect.protocol, error) from error
         return operation, dict(parameters)
 
@@ -138,6 +141,9 @@ class Gateway:
 
     def encode(self, operation: Operation, output: Mapping[str, Any], request_id: str) -> Reply:
         """``output``, in botocore's output shape, as the answer to a client."""
+        if operation.protocol in PROTOCOLS:
+            body = xml_answer(operation.model, operation.protocol).body(output, request_id)
+            return Reply(200, body, {"Content-Type": "text/xml", "x-amzn-RequestId": request_id})
         library = _library()
         serializer = library.serializer(operation.service, operation.protocol)(
             operation_model=operation.model, context=library.context(request_id), value_picker=_pick
@@ -162,15 +168,14 @@ class Gateway:
                 self._arrival.notify_all()
         return reply
 
-    def complaint(self, operation: Operation, reply: Reply) -> AwsError | None:
-        """What a forwarded reply refuses, for the trail; ``None`` when it refuses nothing."""
-        if reply.status < 300:
-            return None
+    def outcome(self, operation: Operation, reply: Reply) -> tuple[Mapping[str, Any] | None, AwsError | None]:
+        """What a forwarded reply says or refuses, for the trail; a reading call's answer is not looked into."""
+        if reply.status < 300 and reads(operation.name):
+            return None, None
         try:
-            _parsed(operation, reply)
+            return _parsed(operation, reply), None
         except AwsError as error:
-            return error
-        return None
+            return None, error
 
     def invoke(self, service: str, name: str, region: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Call moto in-process; the answer in botocore's output shape. Raises ``AwsError``."""
@@ -189,9 +194,12 @@ class Gateway:
 
     def _route(self, dialect: Dialect, request: Request, values: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
         if dialect.protocol in ("query", "ec2"):
-            return values.get("Action", ""), {}
+            if "Action" not in values:
+                raise AwsError("MissingAction", "The request is missing an action.")
+            return values["Action"], {}
         if dialect.protocol == "json":
-            return request.headers.get("x-amz-target", "").rpartition(".")[2], {}
+            prefix, _, name = request.headers.get("x-amz-target", "").rpartition(".")
+            return (name if prefix == dialect.target else ""), {}
         try:
             model, uri = _library().router(dialect.service).match(_moto_request(request))
         except (_library().not_found, NotImplementedError):

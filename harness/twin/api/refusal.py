@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
@@ -23,16 +24,22 @@ _INVALID = {
     "sts": "ValidationError",
     "iam": "ValidationError",
 }
+UNPRINTABLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 cannot hold, not even escaped."""
 _MISSING = {"ec2": "MissingParameter", "rds": "MissingParameter", "elasticache": "MissingParameter"}
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a client speaks to a service: the protocol, and whether it expects the old query error codes in a header."""
+    """How a client speaks to a service: the protocol, and whether it expects the old query error codes in a header.
+
+    ``target`` is what stands before the operation's name in the header X-Amz-Target.
+    """
 
     service: str
     protocol: str
     query_compatible: bool = False
+    target: str = ""
 
 
 def invalid(service: str, report: str, *, missing: bool) -> AwsError:
@@ -62,12 +69,16 @@ def refusal(dialect: Dialect, error: AwsError, request_id: str) -> Reply:
 
 
 def _xml(protocol: str, error: AwsError, request_id: str) -> str:
-    code, message = escape(error.code), escape(error.message)
+    code, message = _text(error.code), _text(error.message)
     if protocol == "ec2":
         inner = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
         return f"<Response><Errors>{inner}</Errors><RequestID>{request_id}</RequestID></Response>"
     inner = f"<Type>{_side(error)}</Type><Code>{code}</Code><Message>{message}</Message>"
     return f"<ErrorResponse><Error>{inner}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+
+
+def _text(value: str) -> str:
+    return escape(UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value))
 
 
 def _side(error: AwsError) -> str:

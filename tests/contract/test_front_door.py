@@ -241,7 +241,7 @@ def test_what_is_not_built_says_so_in_every_protocol(endpoint, service, operatio
         ("rds", b"Action=DescribeDBInstances&MaxRecords=many", "application/x-www-form-urlencoded", b"MalformedInput"),
         ("rds", b"Action=NoSuch", "application/x-www-form-urlencoded", b"InvalidAction"),
         ("rds", b"\xff\xfe", "application/x-www-form-urlencoded", b"MalformedInput"),
-        ("rds", b"", "application/x-www-form-urlencoded", b"InvalidAction"),
+        ("rds", b"", "application/x-www-form-urlencoded", b"MissingAction"),
         ("ecs", b"{not json", "application/x-amz-json-1.1", b"SerializationException"),
         ("ecs", b"[1]", "application/x-amz-json-1.1", b"SerializationException"),
         ("ecs", b'{"tasks": "one"}', "application/x-amz-json-1.1", b"SerializationException"),
@@ -307,7 +307,7 @@ def test_a_dark_region_does_not_answer(endpoint):
 def test_in_process_calls_are_checked_and_audited(endpoint):
     call = endpoint.door.call
     assert call("rds", "DescribeDBInstances", "us-east-1", {}, "automation")["DBInstances"]
-    assert endpoint.trail()[-1]["caller"] == "automation"
+    assert endpoint.trail()[-1]["userIdentity"] == {"type": "AWSService", "invokedBy": "automation"}
     for service, operation, given, code in (
         ("rds", "DescribeDBInstances", {"MaxRecords": "x"}, "InvalidParameterValue"),
         ("rds", "StopDBInstance", {}, "MissingParameter"),
@@ -326,9 +326,10 @@ def test_in_process_calls_are_checked_and_audited(endpoint):
 def test_the_trail_tells_who_did_what(endpoint):
     endpoint.client("rds").describe_db_instances(MaxRecords=20)
     last = endpoint.trail()[-1]
-    assert last["caller"] == "AKIAIOSFODNN7EXAMPLE gameday/run-7"
+    assert last["userIdentity"]["accessKeyId"] == "AKIAIOSFODNN7EXAMPLE"
+    assert "gameday/run-7" in last["userAgent"]
     assert (last["eventSource"], last["eventName"]) == ("rds.amazonaws.com", "DescribeDBInstances")
-    assert (last["awsRegion"], last["requestParameters"]) == ("us-east-1", {"MaxRecords": 20})
+    assert (last["awsRegion"], last["requestParameters"]) == ("us-east-1", {"maxRecords": 20})
     refused(lambda: endpoint.client("dynamodb").describe_table(TableName="nope"))
     assert endpoint.trail()[-1]["errorCode"] == "ResourceNotFoundException"
 
@@ -339,7 +340,8 @@ def test_own_routes(endpoint):
     assert len(endpoint.trail()) == before
     assert endpoint.raw("POST", "/_twin/strike", b'{"act": "lose", "region": "us-east-1"}')[0] == 200
     last = endpoint.trail()[-1]
-    assert (last["caller"], last["eventName"], last["awsRegion"]) == ("nature", "lose", "us-east-1")
+    assert last["userIdentity"]["invokedBy"] == "nature"
+    assert (last["eventName"], last["awsRegion"]) == ("lose", "us-east-1")
     assert endpoint.raw("POST", "/_twin/strike", b'{"act": "refuse"}')[0] == 409
     assert endpoint.raw("POST", "/_twin/strike", b"{")[0] == 400
     assert endpoint.raw("POST", "/_twin/strike", b"{}")[0] == 500

@@ -1,0 +1,110 @@
+"""The random walk, for two bursts; `make walk` goes two thousand calls. And: would it notice a lie?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from tests.contract import walk
+from tests.contract.walk_truth import Truth, allowed
+from tests.contract.whole import Whole, running
+from tests.twin.stage import needs_root
+
+pytestmark = [needs_root, pytest.mark.timeout(120)]
+SEED, SPEED = 3, 40
+
+
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    with running(tmp_path_factory.mktemp("home"), speed=SPEED) as whole:
+        yield whole
+
+
+def test_the_api_tells_the_truth_after_legal_and_illegal_calls_and_kills(twin: Whole) -> None:
+    told = walk.Walk(twin, SEED).run(60)
+    assert told.disagreements == []
+    assert (told.calls, told.quiet_points) == (60, 2)
+    assert told.illegal >= 10
+    assert len(told.codes) >= 5
+
+
+def _other_writer(clusters: list[Any]) -> None:
+    for member in clusters[0]["DBClusterMembers"]:
+        member["IsClusterWriter"] = not member["IsClusterWriter"]
+
+
+def _deny_all(acls: list[Any]) -> None:
+    for entry in acls[0]["Entries"]:
+        entry["RuleAction"] = "deny"
+
+
+def _as_replica(groups: list[Any]) -> None:
+    groups[0]["NodeGroups"][0]["NodeGroupMembers"][0]["CurrentRole"] = "replica"
+
+
+def _one_more(targets: list[Any]) -> None:
+    targets[0]["Target"]["Id"] = "10.1.11.99"
+
+
+def _ghost(records: list[Any]) -> None:
+    records.append({"Name": "walk-0.agentauri.example.", "ResourceRecords": [{"Value": "192.0.2.251"}]})
+
+
+class Liar:
+    """Describes honestly, but for one operation."""
+
+    def __init__(self, twin: Whole) -> None:
+        self._honest = walk.Walk(twin, SEED).describe
+        self._lies: dict[str, tuple[str, Callable[[Any], None]]] = {}
+
+    def __call__(self, service: str, region: str, operation: str, **parameters: Any) -> Mapping[str, Any]:
+        answer = deepcopy(dict(self._honest(service, region, operation, **parameters)))
+        if operation in self._lies:
+            key, lie = self._lies[operation]
+            lie(answer[key])
+        return answer
+
+    def tell(self, operation: str, key: str, lie: Callable[[Any], None]) -> None:
+        self._lies = {operation: (key, lie)}
+
+
+@pytest.fixture(scope="module")
+def liar(twin: Whole) -> Liar:
+    return Liar(twin)
+
+
+@pytest.fixture(scope="module")
+def truth(twin: Whole, liar: Liar) -> Iterator[Truth]:
+    with Truth(twin, liar) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("operation", "key", "lie"),
+    [
+        ("describe_db_clusters", "DBClusters", _other_writer),
+        ("describe_network_acls", "NetworkAcls", _deny_all),
+        ("describe_replication_groups", "ReplicationGroups", _as_replica),
+        ("describe_target_health", "TargetHealthDescriptions", _one_more),
+        ("list_resource_record_sets", "ResourceRecordSets", _ghost),
+    ],
+)
+def test_a_lie_would_be_noticed(liar: Liar, truth: Truth, operation: str, key: str, lie: Callable[[Any], None]) -> None:
+    liar.tell(operation, key, lie)
+    assert truth.packets() if operation == "describe_network_acls" else truth.disagreements()
+
+
+def test_the_first_rule_that_fits_decides() -> None:
+    def rule(number: int, action: str, cidr: str, port: int) -> dict[str, Any]:
+        ports = {"From": port, "To": port}
+        fields = {"RuleNumber": number, "RuleAction": action, "CidrBlock": cidr, "PortRange": ports}
+        return {**fields, "Egress": False, "Protocol": "6"}
+
+    rules = [rule(20, "allow", "0.0.0.0/0", 80), rule(10, "deny", "10.101.0.0/16", 80)]
+    assert not allowed(rules, "10.101.0.10", 80, egress=False)
+    assert allowed(rules, "10.102.0.10", 80, egress=False)
+    assert not allowed(rules, "10.102.0.10", 443, egress=False)
+    assert not allowed(rules, "10.102.0.10", 80, egress=True)
