@@ -73,6 +73,8 @@ class GameDay:
         self._experiment: Experiment | None = None
         self._load: Load | None = None
         self._injections: list[Injection] = []
+        self._telling_from = self._estate.clock.now()
+        """Before that, requests that met the last fault may not have ended yet."""
         self._console = Console(self._estate.clock)
         live = configuration.read(self._estate, configuration.nearest(self._estate))
         self._nearest_regions = dict(live.nearest)
@@ -211,6 +213,7 @@ class GameDay:
         with allure.step(f"inject {title(fault)}"), injection:
             self._phase("takeover", title(fault))
             self._injections.append(injection)
+            self._telling_from = self._estate.clock.now() + experiment.header.deadline + _RECENT
             try:
                 yield injection
             finally:
@@ -305,6 +308,8 @@ class GameDay:
         )
 
     def _failing(self) -> str | None:
+        if self._estate.clock.now() < self._telling_from:
+            return "too soon to tell: what the fault met is still under way"
         for name, glance in self._glances().items():
             total = glance.arrivals_per_second
             if total == 0 or glance.bad_per_second > (1 - self.objectives.success_ratio) * total:

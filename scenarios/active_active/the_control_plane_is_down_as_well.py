@@ -12,8 +12,10 @@ def test_clients_are_led_away_when_the_control_plane_is_down_as_well(gameday):
     _, dark, _ = gameday.regions
     with gameday.promising("recovery", "no_lost_writes", "failback", "automatic"), gameday.traffic():
         gameday.steady(seconds(20))
-        with gameday.inject(Lose(ControlPlane())), gameday.inject(Blackhole(LoadBalancer(dark))):
-            gameday.wait_for(left=dark)
-            gameday.hold(seconds(30))
+        with gameday.inject(Lose(ControlPlane())):
+            gameday.hold(seconds(10))
+            with gameday.inject(Blackhole(LoadBalancer(dark))):
+                gameday.wait_for(left=dark)
+                gameday.hold(seconds(30))
         gameday.wait_for(healthy=dark)
         gameday.hold(seconds(20))
