@@ -48,13 +48,14 @@ def returning(estate: Estate, region: str) -> None:
     """A lost region is about to be joined again: whatever lost its office meanwhile is fenced first."""
     with estate.lock:
         estate.lost.discard(region)
-        group = estate.global_group
-        change = group.failover if group else None
-        old = [cluster for cluster in (group.clusters if group else ()) if cluster.region == region and cluster.retired]
+        groups = list(estate.global_groups.values())
+        old = [item for group in groups for item in group.clusters if item.region == region and item.retired]
     for cluster in old:
         retire(estate, cluster, keep_volume=_wrote(estate, cluster))
-    if change is not None and change.data_loss and change.source.region == region:
-        fence_if_reachable(estate, change.source)
+    for group in groups:
+        change = group.failover
+        if change is not None and change.data_loss and change.source.region == region:
+            fence_if_reachable(estate, change.source)
 
 
 def keep(estate: Estate, cluster: Cluster) -> Snapshot:
@@ -84,8 +85,8 @@ def _rebuild(estate: Estate, cluster: Cluster) -> None:
     with estate.lock:
         if estate.closed or cluster.region in estate.lost or not cluster.retired:
             return
-        group = estate.global_group
-        writer = estate.writer(group.primary) if group else None
+        group = estate.global_of(cluster)
+        writer = estate.writer(group.primary) if group and group.primary else None
         members = estate.members(cluster)
     if writer is None or not all(member.node.reaches(writer.node) for member in members):
         estate.scheduler.later(_AGAIN, lambda: _rebuild(estate, cluster), f"rebuild {cluster.identifier}")

@@ -71,7 +71,7 @@ class Supervisor:
             return
         if instance.rebuild_from is not None:
             self._run(instance, lambda: self._rebuild(instance), "rebuild")
-        elif instance.status != "available":
+        elif not instance.working:
             return
         elif not instance.node.alive:
             self._crashed(instance)
@@ -89,7 +89,7 @@ class Supervisor:
 
     def _crashed(self, instance: Instance) -> None:
         with self._estate.lock:
-            if instance.status != "available":
+            if not instance.working:
                 return
             group = self._estate.clusters.get(instance.cluster or "")
             writer = self._estate.is_writer(instance)
@@ -113,15 +113,13 @@ class Supervisor:
         self._estate.scheduler.later(span, lambda: self._restart(instance), f"restart {instance.identifier}")
 
     def _restart(self, instance: Instance) -> None:
-        upstream = self._estate.source_node(instance)
         try:
-            if upstream is None:
-                instance.node.start()
-            else:
-                instance.node.start_standby(upstream)
+            if instance.status == "rebooting":
+                replication.launch(self._estate, instance)
         finally:
             with self._estate.lock:
-                instance.status = "available"  # should it be down still, the next look finds it crashed again
+                if instance.status == "rebooting":
+                    instance.status = "available"  # should it be down still, the next look finds it crashed again
         self._tell(instance, "recovery", "Recovery of the DB instance is complete.")
 
     def _rebuild(self, instance: Instance) -> None:
@@ -161,17 +159,18 @@ class Supervisor:
             replication.relent(instance)
             self._dropped[instance.identifier] = monotonic_nanoseconds()
             LOG.warning("%s goes on without its standby", instance.identifier)
-        elif not instance.in_sync:
+        elif not instance.in_sync or replication.outdated(estate, instance):
             self._take_back(instance)
 
     def _take_back(self, instance: Instance) -> None:
-        nodes = replication.peers(self._estate, instance)
+        with self._estate.lock:
+            nodes = replication.peers(self._estate, instance)
         rested = monotonic_nanoseconds() - self._dropped.get(instance.identifier, 0) > _REST_REAL_SECONDS * 1e9
-        if not nodes or not rested:
+        if not rested:
             return
         names = {str(row[0]) for row in instance.node.sql(_CAUGHT_UP, real_seconds=_LOOK_REAL_SECONDS)}
         with self._estate.lock:
-            if replication.enough(instance, nodes, names) and instance.status == "available":
+            if replication.enough(instance, nodes, names) and instance.working:
                 replication.insist(self._estate, instance)
 
     def _is_silent(self, instance: Instance, error: TwinFault) -> None:
