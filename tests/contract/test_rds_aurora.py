@@ -205,6 +205,21 @@ def test_a_switchover_keeps_the_other_secondaries_readable_and_loses_nothing(w: 
     until(lambda: 13 in w.written(f"{EU}-1"))
 
 
+def test_a_switchover_to_one_that_is_out_of_step_fails_and_changes_nothing(w: World, rds: Any) -> None:
+    w.rds.freeze(f"{AP}-1")
+    try:
+        rds.switchover_global_cluster(GlobalClusterIdentifier=GLOBAL, TargetDbClusterIdentifier=arn(AP))
+        until(lambda: everywhere(rds)["Status"] == "available")
+    finally:
+        w.rds.thaw(f"{AP}-1")
+    told = f"Global switchover to DB cluster {AP} in Region ap-south-1 failed."
+    assert told in w.messages("ap-south-1")
+    assert everywhere(rds)["GlobalClusterMembers"][0]["DBClusterArn"] == arn(US)
+    until(lambda: cluster(rds, US)["Status"] == "available")
+    w.write(writer_of(rds, US), 14)
+    until(lambda: 14 in w.written(f"{AP}-1"))
+
+
 def test_a_removed_secondary_stands_alone_is_stopped_and_becomes_a_global_cluster_of_its_own(
     w: World, rds: Any
 ) -> None:

@@ -91,6 +91,7 @@ class PostgresNode:
     def start(self, *, wait: bool = True) -> None:
         """Start as primary; with ``wait`` return when it answers."""
         with self._lock:
+            self._require_data()
             self.upstream = None
             (self.data_directory / "standby.signal").unlink(missing_ok=True)
             self._start(wait)
@@ -98,6 +99,7 @@ class PostgresNode:
     def start_standby(self, upstream: PostgresNode | None, *, wait: bool = True) -> None:
         """Start as a hot standby of ``upstream``, or of nobody; with ``wait`` return when it can be read."""
         with self._lock:
+            self._require_data()
             self.upstream = upstream
             (self.data_directory / "standby.signal").touch()
             template.hand_over(self.data_directory / "standby.signal")
@@ -197,9 +199,11 @@ class PostgresNode:
             raise TwinFault(f"{self.name} could not be backed up")
 
     def destroy(self) -> None:
-        """End the server and delete its data."""
+        """End the server and delete its data, once whoever is changing the node has finished."""
         self.kill()
-        template.remove(self.data_directory)
+        with self._lock:
+            self.kill()
+            template.remove(self.data_directory)
 
     def set_parameters(self, parameters: Mapping[str, str | None]) -> None:
         """Set configuration parameters (``None``: back to the default) and apply the dynamic ones at once.
@@ -272,6 +276,10 @@ class PostgresNode:
             if deadline.passed:
                 raise TwinFault(f"{self.name} does not stream from {self.upstream and self.upstream.name}")
             real_sleep(_POLL_SECONDS)
+
+    def _require_data(self) -> None:
+        if not self.data_directory.is_dir():
+            raise TwinFault(f"{self.name} has no data to start from")
 
     def _start(self, wait: bool) -> None:
         if self.alive:

@@ -30,6 +30,8 @@ def multi_az(estate: Estate, instance: Instance) -> None:
 
 def _finish_multi_az(estate: Estate, instance: Instance, end: Instant) -> None:
     old, new = instance.node, instance.standby
+    if instance.status == "deleting":
+        return
     if new is None or not _promote(new):
         _restart_instead(estate, instance)
         return
@@ -199,6 +201,8 @@ def _promote_previous(estate: Estate, group: Cluster, old: Instance | None) -> N
 
 
 def _restart_instead(estate: Estate, instance: Instance) -> None:
+    if instance.status == "deleting":
+        return
     replication.relent(instance)
     instance.node.kill()
     instance.node.start()

@@ -72,7 +72,7 @@ class GlobalClusters:
                 estate.scheduler.later(ZERO, lambda: retirement.fence_if_reachable(estate, change.source), "fence")
             else:
                 change.source.status = "modifying"
-                estate.scheduler.at(end.back(span / 2), lambda: self._quiesce(change.source), "quiesce")
+                estate.scheduler.at(end.back(span / 2), lambda: self._quiesce(group, change), "quiesce")
             estate.scheduler.at(end.back(estate.lead), lambda: self._finish(group, change, end), f"global {word}")
             return {"GlobalCluster": shapes.global_cluster(estate, group)}
 
@@ -90,14 +90,18 @@ class GlobalClusters:
             raise AwsError("InvalidDBClusterStateFault", f"DB cluster {target.identifier} has no DB instance.")
         return primary
 
-    def _quiesce(self, source: Cluster) -> None:
+    def _quiesce(self, group: GlobalGroup, change: Failover) -> None:
         """The old primary stops taking writes; its clean end hands every row to those who stream from it."""
-        writer = self._estate.writer(source)
+        estate, source = self._estate, change.source
+        if not any(_streams(each) for each in estate.members(change.target)):
+            self._cancel(group, change)
+            return
+        writer = estate.writer(source)
         if writer is not None:
             replication.relent(writer)
             writer.status = "rebooting"
             writer.node.stop()
-        self._estate.events.tell(
+        estate.events.tell(
             source.region,
             "db-cluster",
             source.identifier,
@@ -105,20 +109,26 @@ class GlobalClusters:
             f"Old primary DB cluster {source.identifier} in Region {source.region} successfully shut down",
         )
 
+    def _cancel(self, group: GlobalGroup, change: Failover) -> None:
+        """Nobody can take over: everything stays as it was."""
+        with self._estate.lock:
+            group.status, group.failover, change.target.status = "available", None, "available"
+        _tell(self._estate, change.target, "failover" if change.data_loss else "switchover", "failed")
+        if not change.data_loss:
+            self._take_back(change.source)
+
     def _finish(self, group: GlobalGroup, change: Failover, end: Instant) -> None:
         estate = self._estate
         word = "failover" if change.data_loss else "switchover"
+        if group.failover is not change:
+            return
         try:
             chosen = promoted(estate, change.target)
         except TwinFault as error:
             LOG.warning("%s was not promoted: %s", change.target.identifier, error)
             chosen = None
         if chosen is None:
-            with estate.lock:
-                group.status, group.failover, change.target.status = "available", None, "available"
-            _tell(estate, change.target, word, "failed")
-            if not change.data_loss:
-                self._take_back(change.source)
+            self._cancel(group, change)
             return
         estate.clock.sleep_until(end)
         with estate.lock:
@@ -142,7 +152,7 @@ class GlobalClusters:
             if demoted:
                 each.node.stop()
                 each.node.start_standby(writer.node)
-            elif not replication.attach(each.node, writer.node):
+            if not replication.attach(each.node, writer.node):
                 each.rebuild_from = writer.node
         with estate.lock:
             if demoted:
@@ -171,6 +181,14 @@ class GlobalClusters:
             source.status = "available"
             if writer is not None:
                 writer.status = "available"
+
+
+def _streams(item: Instance) -> bool:
+    try:
+        return item.node.streaming()
+    except TwinFault as error:
+        LOG.info("%s does not stream: %s", item.identifier, error)
+        return False
 
 
 def _tell(estate: Estate, target: Cluster, word: str, end: str) -> None:

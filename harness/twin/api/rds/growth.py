@@ -22,12 +22,14 @@ def zone_of(estate: Estate, call: Call, *, first: int = 0) -> str:
 
 
 def grow(estate: Estate, item: Instance) -> bool:
-    """Copy the server that a new instance is to stream from, and stream from it; ``False``: it is ``failed``."""
+    """Copy the server that a new instance is to follow, and stream from it; ``False``: it is ``failed`` or deleted."""
     try:
         source = estate.source_node(item)
         if source is None:
             raise TwinFault(f"there is nothing that {item.identifier} could be copied from")
         item.node.copy_from(source)
+        if item.status != "creating":
+            return False
         parameters.apply(estate, item, everything=True)
         item.node.start_standby(source)
         item.node.wait_until_streaming()

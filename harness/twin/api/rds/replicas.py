@@ -134,7 +134,7 @@ class Replicas:
         estate = self._estate
         if growth.grow(estate, item):
             estate.scheduler.at(end, lambda: self._ready(item), f"create {item.identifier}")
-        else:
+        elif item.status == "failed":
             tell(estate, item, "read replica", "Read replica creation failed.")
 
     def _ready(self, item: Instance) -> None:

@@ -69,6 +69,8 @@ class Supervisor:
     def _look(self, instance: Instance) -> None:
         if self._estate.closed or instance.identifier in self._busy or self._out_of_care(instance):
             return
+        if not instance.settled:
+            return
         if instance.rebuild_from is not None:
             self._run(instance, lambda: self._rebuild(instance), "rebuild")
         elif not instance.working:
