@@ -139,7 +139,7 @@ def world(design: Design, timings: Mapping[str, float], speed: float = SPEED) ->
         rds.boot()
         took = (monotonic_nanoseconds() - began) / 1e9
         yield World(clock, network, names, scheduler, metrics, rds, took, url)
-        assert scheduler.failures == []
+        assert not scheduler.failures, scheduler.failures
     finally:
         door.close()
         rds.stop()

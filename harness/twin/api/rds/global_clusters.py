@@ -70,10 +70,10 @@ class GlobalClusters:
             end = estate.clock.now() + span
             if data_loss:
                 estate.scheduler.later(ZERO, lambda: retirement.fence_if_reachable(estate, change.source), "fence")
+                estate.scheduler.at(end.back(estate.lead), lambda: self._finish(group, change, end), f"global {word}")
             else:
                 change.source.status = "modifying"
-                estate.scheduler.at(end.back(span / 2), lambda: self._quiesce(group, change), "quiesce")
-            estate.scheduler.at(end.back(estate.lead), lambda: self._finish(group, change, end), f"global {word}")
+                estate.scheduler.at(end.back(span / 2), lambda: self._quiesce(group, change, end), "quiesce")
             return {"GlobalCluster": shapes.global_cluster(estate, group)}
 
     def _fit(self, group: GlobalGroup, target: Cluster, *, data_loss: bool) -> Cluster:
@@ -90,8 +90,11 @@ class GlobalClusters:
             raise AwsError("InvalidDBClusterStateFault", f"DB cluster {target.identifier} has no DB instance.")
         return primary
 
-    def _quiesce(self, group: GlobalGroup, change: Failover) -> None:
-        """The old primary stops taking writes; its clean end hands every row to those who stream from it."""
+    def _quiesce(self, group: GlobalGroup, change: Failover, end: Instant) -> None:
+        """The old primary stops taking writes; its clean end hands every row to those who stream from it.
+
+        Only then is the target promoted: while it does not stream, everything stays as it was.
+        """
         estate, source = self._estate, change.source
         if not any(_streams(each) for each in estate.members(change.target)):
             self._cancel(group, change)
@@ -108,6 +111,7 @@ class GlobalClusters:
             "global-failover",
             f"Old primary DB cluster {source.identifier} in Region {source.region} successfully shut down",
         )
+        estate.scheduler.at(end.back(estate.lead), lambda: self._finish(group, change, end), "global switchover")
 
     def _cancel(self, group: GlobalGroup, change: Failover) -> None:
         """Nobody can take over: everything stays as it was."""
@@ -120,8 +124,6 @@ class GlobalClusters:
     def _finish(self, group: GlobalGroup, change: Failover, end: Instant) -> None:
         estate = self._estate
         word = "failover" if change.data_loss else "switchover"
-        if group.failover is not change:
-            return
         try:
             chosen = promoted(estate, change.target)
         except TwinFault as error:

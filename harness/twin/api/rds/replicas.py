@@ -154,8 +154,13 @@ def promotion(estate: Estate, item: Instance) -> None:
     item.status = "modifying"
     span, reboot = estate.draw("rds.promote"), estate.draw("rds.reboot")
     end = estate.clock.now() + span
-    estate.scheduler.at(end.back(min(span, reboot)), item.node.stop, f"reboot {item.identifier}")
-    estate.scheduler.at(end.back(estate.lead * 2), lambda: _crown(estate, item, end), f"promote {item.identifier}")
+
+    def go_down() -> None:
+        item.node.stop()
+        begin = end.back(estate.lead * 2)
+        estate.scheduler.at(begin, lambda: _crown(estate, item, end), f"promote {item.identifier}")
+
+    estate.scheduler.at(end.back(min(span, reboot)), go_down, f"reboot {item.identifier}")
 
 
 def _crown(estate: Estate, item: Instance, end: Instant) -> None:

@@ -91,17 +91,15 @@ def launch(estate: Estate, instance: Instance) -> None:
 
 
 def attach(node: PostgresNode, upstream: PostgresNode) -> bool:
-    """Let a running standby stream from a newly promoted node; ``False`` when it must be rebuilt first and was not.
+    """Let a running standby stream from a newly promoted node; ``False`` when it must be rebuilt first.
 
-    One that had received more than the promoted node is on a dead branch and is rewound.
+    One that had received more than the promoted node is on a dead branch. The supervisor rebuilds: it takes no server
+    that it has in hand for crashed.
     """
     try:
-        if not node.alive or node.frozen:
+        if not node.alive or node.frozen or node.beyond(upstream):
             return False
-        if node.beyond(upstream):
-            node.rebuild(upstream)
-        else:
-            node.follow(upstream)
+        node.follow(upstream)
     except TwinFault as error:
         LOG.warning("%s does not follow %s yet: %s", node.name, upstream.name, error)
         return False

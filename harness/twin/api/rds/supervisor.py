@@ -91,8 +91,8 @@ class Supervisor:
 
     def _crashed(self, instance: Instance) -> None:
         with self._estate.lock:
-            if not instance.working:
-                return
+            if not instance.working or instance.node.alive or self._out_of_care(instance):
+                return  # somebody else took it in hand since it was looked at
             group = self._estate.clusters.get(instance.cluster or "")
             writer = self._estate.is_writer(instance)
             if group is not None and writer and instance.in_sync and len(group.members) > 1:
@@ -116,7 +116,7 @@ class Supervisor:
 
     def _restart(self, instance: Instance) -> None:
         try:
-            if instance.status == "rebooting":
+            if instance.status == "rebooting" and not instance.node.alive:
                 replication.launch(self._estate, instance)
         finally:
             with self._estate.lock:
