@@ -91,13 +91,15 @@ class PostgresNode:
     def start(self, *, wait: bool = True) -> None:
         """Start as primary; with ``wait`` return when it answers."""
         with self._lock:
+            self._require_data()
             self.upstream = None
             (self.data_directory / "standby.signal").unlink(missing_ok=True)
             self._start(wait)
 
-    def start_standby(self, upstream: PostgresNode, *, wait: bool = True) -> None:
-        """Start as a hot standby that streams from ``upstream``; with ``wait`` return when it can be read."""
+    def start_standby(self, upstream: PostgresNode | None, *, wait: bool = True) -> None:
+        """Start as a hot standby of ``upstream``, or of nobody; with ``wait`` return when it can be read."""
         with self._lock:
+            self._require_data()
             self.upstream = upstream
             (self.data_directory / "standby.signal").touch()
             template.hand_over(self.data_directory / "standby.signal")
@@ -145,8 +147,11 @@ class PostgresNode:
             self.upstream = None
             self.fork = self._fork()
 
-    def follow(self, upstream: PostgresNode) -> None:
-        """Stream from ``upstream`` from now on, without a restart. For one on a dead branch use ``rebuild``."""
+    def follow(self, upstream: PostgresNode | None) -> None:
+        """Stream from ``upstream`` from now on, or from nobody, without a restart.
+
+        For one on a dead branch use ``rebuild``.
+        """
         with self._lock:
             self.upstream = upstream
             self._reload()
@@ -175,13 +180,30 @@ class PostgresNode:
                     return
                 self.stop()
             self._log.warning("%s: no rewind possible, a base backup is taken", self.name)
-            self._backup(upstream)
+            self.copy_from(upstream)
             self.start_standby(upstream)
 
+    def copy_from(self, upstream: PostgresNode) -> None:
+        """Take a base backup of ``upstream``, over the network, as this stopped node's data directory."""
+        with self._lock:
+            template.remove(self.data_directory)
+            if not self._base_backup(upstream, self.data_directory):
+                raise TwinFault(f"{self.name} could not be copied from {upstream.name}")
+
+    def keep(self, directory: Path) -> None:
+        """Take a base backup of this running node into ``directory``, which must not exist; it goes on working."""
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        template.hand_over(directory.parent)
+        if not self._base_backup(self, directory):
+            template.remove(directory)
+            raise TwinFault(f"{self.name} could not be backed up")
+
     def destroy(self) -> None:
-        """End the server and delete its data."""
+        """End the server and delete its data, once whoever is changing the node has finished."""
         self.kill()
-        template.remove(self.data_directory)
+        with self._lock:
+            self.kill()
+            template.remove(self.data_directory)
 
     def set_parameters(self, parameters: Mapping[str, str | None]) -> None:
         """Set configuration parameters (``None``: back to the default) and apply the dynamic ones at once.
@@ -255,6 +277,10 @@ class PostgresNode:
                 raise TwinFault(f"{self.name} does not stream from {self.upstream and self.upstream.name}")
             real_sleep(_POLL_SECONDS)
 
+    def _require_data(self) -> None:
+        if not self.data_directory.is_dir():
+            raise TwinFault(f"{self.name} has no data to start from")
+
     def _start(self, wait: bool) -> None:
         if self.alive:
             raise TwinFault(f"{self.name} runs already")
@@ -311,13 +337,9 @@ class PostgresNode:
         source = f"host={upstream.backplane_address} port=5432 user=rdsadmin dbname=postgres connect_timeout=5"
         return ("-D", str(self.data_directory), f"--source-server={source}", "--no-sync")
 
-    def _backup(self, upstream: PostgresNode) -> None:
-        template.remove(self.data_directory)
+    def _base_backup(self, upstream: PostgresNode, directory: Path) -> bool:
         source = ("-h", upstream.backplane_address, "-p", "5432", "-U", "rdsadmin")
-        if not self._run(
-            "pg_basebackup", "-D", str(self.data_directory), *source, "-X", "stream", "-c", "fast", "--no-sync"
-        ):
-            raise TwinFault(f"{self.name} could not be rebuilt from {upstream.name}")
+        return self._run("pg_basebackup", "-D", str(directory), *source, "-X", "stream", "-c", "fast", "--no-sync")
 
     def _caught(self, upstream: PostgresNode) -> bool:
         try:

@@ -10,6 +10,7 @@ from harness.clock import Instant
 from harness.twin import names
 from harness.twin.api.rds import endpoints, parameters, replication
 from harness.twin.api.rds.state import LOG, Cluster, Estate, GlobalGroup, Instance
+from harness.twin.calls import AwsError
 from harness.twin.designs.model import DbInstance
 from harness.twin.engines.postgres import PostgresNode
 
@@ -18,6 +19,7 @@ _UNASSIGNED_ADDRESSES = Path("/proc/sys/net/ipv4/ip_nonlocal_bind")
 
 FIRST_OCTET = 100
 FIRST_STANDBY_OCTET = 150
+_MOST = 50
 
 
 def node(estate: Estate, identifier: str, region: str, zone: str, octet: int, *, hidden: bool = False) -> PostgresNode:
@@ -35,6 +37,27 @@ def node(estate: Estate, identifier: str, region: str, zone: str, octet: int, *,
         _UNASSIGNED_ADDRESSES.write_text("1", encoding="ascii")
     name = f"postgres-{identifier}"
     return PostgresNode(estate.network, name, place, address, backplane, estate.directory / name, LOG)
+
+
+def joining(estate: Estate, identifier: str, region: str, zone: str, *, hidden: bool = False) -> PostgresNode:
+    """A server for something made after boot, at an address that nobody has; ``InstanceQuotaExceeded`` without one.
+
+    Called with the lock held.
+    """
+    first = FIRST_STANDBY_OCTET if hidden else FIRST_OCTET
+    servers = [server for item in estate.instances.values() for server in (item.node, item.standby) if server]
+    taken = {int(server.address.rpartition(".")[2]) for server in servers}
+    octet = next((each for each in range(first, first + _MOST) if each not in taken), None)
+    if octet is None:
+        raise AwsError("InstanceQuotaExceeded", "The twin has no more addresses for DB instances.")
+    return node(estate, identifier, region, zone, octet, hidden=hidden)
+
+
+def dismantle(estate: Estate, server: PostgresNode) -> None:
+    """End a server for good: its data and its addresses go too."""
+    server.destroy()
+    for address in (server.address, server.backplane_address):
+        estate.network.remove_address(server.place, address)
 
 
 def register(estate: Estate) -> None:
@@ -57,7 +80,7 @@ def register(estate: Estate) -> None:
         )
     if global_plan is not None:
         members = [estate.clusters[identifier] for identifier in global_plan.clusters]
-        estate.global_group = GlobalGroup(global_plan.identifier, members, now)
+        estate.global_groups[global_plan.identifier] = GlobalGroup(global_plan.identifier, members, now)
 
 
 def start(estate: Estate, template: Path) -> None:
@@ -101,6 +124,7 @@ def _instance(estate: Estate, plan: DbInstance, index: int, now: Instant) -> Ins
         plan.standby_zone,
         plan.source,
         plan.cluster,
+        retention=0 if plan.source else 7,
     )
 
 

@@ -1,21 +1,20 @@
-"""DB clusters: described, failed over, deleted."""
+"""DB clusters: described, failed over, rebooted, stopped, started."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from harness.clock import ZERO, seconds
-from harness.twin.api.paging import page
-from harness.twin.api.rds import endpoints, failovers, shapes
-from harness.twin.api.rds.state import Cluster, Estate, Instance
+from harness.clock import ZERO, Instant, seconds
+from harness.twin.api.rds import endpoints, failovers, instances, listing, replication, shapes
+from harness.twin.api.rds.state import AURORA, LONGEST_STOP, Cluster, Estate, Instance
 from harness.twin.calls import AwsError, Call, Handler
 
-_PAGE = 100
+_AGAIN = seconds(1)
 
 
 class Clusters:
-    """The operations on clusters; stopping and starting a whole cluster is not built."""
+    """The operations on clusters; each answers at once with AWS's state in between."""
 
     def __init__(self, estate: Estate) -> None:
         self._estate = estate
@@ -25,7 +24,9 @@ class Clusters:
         return {
             "DescribeDBClusters": self.describe,
             "FailoverDBCluster": self.failover,
-            "DeleteDBCluster": self.delete,
+            "RebootDBCluster": self.reboot,
+            "StopDBCluster": self.stop,
+            "StartDBCluster": self.start,
         }
 
     def describe(self, call: Call) -> Mapping[str, Any]:
@@ -35,20 +36,15 @@ class Clusters:
                 found = [self._estate.cluster(str(call.get("DBClusterIdentifier")), call.region)]
             else:
                 found = [item for item in self._estate.clusters.values() if item.region == call.region]
-            kept = [item for item in found if _passes(item, call.get("Filters") or ())]
+            kept = [item for item in found if _passes(item, call)]
             shaped = [shapes.cluster(self._estate, item) for item in kept]
-        items, marker = page(shaped, call.get("Marker"), call.get("MaxRecords", _PAGE))
-        return {"DBClusters": items, **({"Marker": marker} if marker else {})}
+        return listing.page(call, "DBClusters", shaped)
 
     def failover(self, call: Call) -> Mapping[str, Any]:
         """To a reader: the named one, or the one that is furthest on."""
         estate = self._estate
         with estate.lock:
-            group = estate.cluster(str(call.get("DBClusterIdentifier")), call.region)
-            if group.status != "available":
-                raise AwsError(
-                    "InvalidDBClusterStateFault", f"DB cluster {group.identifier} is in {group.status} state."
-                )
+            group = self._available(call)
             if group.writer is None:
                 raise AwsError(
                     "InvalidDBClusterStateFault",
@@ -58,29 +54,131 @@ class Clusters:
             failovers.cluster(estate, group, target)
             return {"DBCluster": shapes.cluster(estate, group)}
 
-    def delete(self, call: Call) -> Mapping[str, Any]:
-        """Only one without instances and outside any global cluster; its kept volume stays."""
+    def reboot(self, call: Call) -> Mapping[str, Any]:
+        """All instances of a Multi-AZ DB cluster at once; Aurora's are rebooted one by one.
+
+        Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/multi-az-db-clusters-concepts-rebooting.html
+        """
         estate = self._estate
         with estate.lock:
-            group = estate.cluster(str(call.get("DBClusterIdentifier")), call.region)
-            if not call.get("SkipFinalSnapshot") and not call.get("FinalDBSnapshotIdentifier"):
-                raise AwsError(
-                    "InvalidParameterCombination",
-                    "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
-                )
+            group = self._available(call)
+            if group.engine == AURORA:
+                raise AwsError("InvalidDBClusterStateFault", "Reboot the DB instances of an Aurora DB cluster instead.")
+            group.status = "rebooting"
+            writer = estate.writer(group)
+            if writer is not None:
+                replication.relent(writer)
+            for member in estate.members(group):
+                instances.begin_reboot(estate, member)
+            self._when_all(group, "rebooting", ("available", "incompatible-parameters"), "available", None)
+            return {"DBCluster": shapes.cluster(estate, group)}
+
+    def stop(self, call: Call) -> Mapping[str, Any]:
+        """An Aurora cluster that is in no global cluster, with all its instances.
+
+        Sources: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-cluster-stop-start.html,
+        https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/multi-az-db-clusters-concepts.Limitations.html
+        """
+        estate = self._estate
+        with estate.lock:
+            group = self._available(call)
+            if group.engine != AURORA:
+                raise AwsError("InvalidDBClusterStateFault", "A Multi-AZ DB cluster can't be stopped.")
             if group.global_cluster:
                 raise AwsError(
                     "InvalidDBClusterStateFault",
-                    "This cluster is a part of a global cluster, please remove it from globalcluster first",
+                    f"{group.identifier} is part of a global cluster and can't be stopped.",
                 )
-            if any(member.status != "deleting" for member in estate.members(group)):
-                raise AwsError(
-                    "InvalidDBClusterStateFault",
-                    "Cluster cannot be deleted, it still contains DB instances in non-deleting state.",
-                )
-            group.status = "deleting"
-            estate.scheduler.later(ZERO, lambda: self._remove(group), f"delete {group.identifier}")
+            members = estate.members(group)
+            if any(member.status != "available" for member in members):
+                raise AwsError("InvalidDBInstanceState", f"Not every instance of {group.identifier} is available.")
+            group.status = "stopping"
+            for member in members:
+                member.status = "stopping"
+            end = estate.clock.now() + estate.draw("rds.stop")
+            estate.scheduler.later(ZERO, lambda: self._halt(group, end), f"stop {group.identifier}")
             return {"DBCluster": shapes.cluster(estate, group)}
+
+    def start(self, call: Call) -> Mapping[str, Any]:
+        """Only a stopped one."""
+        estate = self._estate
+        with estate.lock:
+            group = estate.cluster(str(call.get("DBClusterIdentifier")), call.region)
+            if group.status != "stopped":
+                raise AwsError(
+                    "InvalidDBClusterStateFault", f"DB cluster {group.identifier} is in {group.status} state."
+                )
+            self._start(group)
+            return {"DBCluster": shapes.cluster(estate, group)}
+
+    def _available(self, call: Call) -> Cluster:
+        group = self._estate.cluster(str(call.get("DBClusterIdentifier")), call.region)
+        if group.status != "available":
+            raise AwsError("InvalidDBClusterStateFault", f"DB cluster {group.identifier} is in {group.status} state.")
+        return group
+
+    def _halt(self, group: Cluster, end: Instant) -> None:
+        """The writer first: its clean end hands every row to its readers."""
+        estate = self._estate
+        for member in sorted(estate.members(group), key=lambda member: member.identifier != group.writer):
+            member.node.stop()
+
+        def rest() -> None:
+            with estate.lock:
+                stopped = group.stopped = estate.clock.now()
+                group.status = "stopped"
+                for member in estate.members(group):
+                    member.status = "stopped"
+            estate.scheduler.later(LONGEST_STOP, lambda: self._wake(group, stopped), "start a cluster again")
+            self._tell(group, "notification", "DB cluster stopped")
+
+        estate.scheduler.at(end, rest, f"stop {group.identifier}")
+
+    def _wake(self, group: Cluster, stopped: Instant) -> None:
+        with self._estate.lock:
+            if group.status != "stopped" or group.stopped != stopped:
+                return
+            self._start(group)
+        told = "DB cluster is being started due to it exceeding the maximum allowed time being stopped."
+        self._tell(group, "notification", told)
+
+    def _start(self, group: Cluster) -> None:
+        estate = self._estate
+        group.status, group.stopped = "starting", None
+        members = sorted(estate.members(group), key=lambda member: member.identifier != group.writer)
+        for member in members:
+            member.status = "starting"
+        end = estate.clock.now() + estate.draw("rds.start")
+
+        def begin() -> None:
+            for member in members:
+                if member.status == "starting":
+                    instances.come_up(estate, member, "starting")
+
+        estate.scheduler.at(end.back(estate.lead), begin, f"start {group.identifier}")
+        settled = ("available", "incompatible-parameters", "deleting")
+        self._when_all(group, "starting", settled, "available", "DB cluster started")
+
+    def _when_all(self, group: Cluster, during: str, settled: tuple[str, ...], then: str, told: str | None) -> None:
+        """Give the cluster its next status when all its instances have settled."""
+        estate = self._estate
+
+        def look() -> None:
+            with estate.lock:
+                if group.status != during or estate.closed:
+                    return
+                if any(member.status not in settled for member in estate.members(group)):
+                    estate.scheduler.later(_AGAIN, look, f"wait for {group.identifier}")
+                    return
+                group.status = then
+                endpoints.point_cluster(estate, group)
+            if told:
+                self._tell(group, "notification", told)
+
+        estate.scheduler.later(_AGAIN, look, f"wait for {group.identifier}")
+
+    def _tell(self, group: Cluster, category: str, message: str) -> None:
+        self._estate.events.tell(group.region, "db-cluster", group.identifier, category, message)
 
     def _target(self, group: Cluster, identifier: Any) -> Instance | None:
         estate = self._estate
@@ -99,25 +197,11 @@ class Clusters:
             )
         return readers[0] if identifier else None
 
-    def _remove(self, group: Cluster) -> None:
-        if group.members:  # its last instances are still being deleted
-            self._estate.scheduler.later(seconds(1), lambda: self._remove(group), f"delete {group.identifier}")
-            return
-        with self._estate.lock:
-            self._estate.clusters.pop(group.identifier, None)
-        endpoints.forget_cluster(self._estate, group)
-        self._estate.events.tell(group.region, "db-cluster", group.identifier, "deletion", "DB cluster deleted")
 
-
-def _passes(item: Cluster, filters: Any) -> bool:
+def _passes(item: Cluster, call: Call) -> bool:
     known = {
         "db-cluster-id": (item.identifier, item.arn),
         "engine": (item.engine,),
         "db-cluster-resource-id": (shapes.resource_id("cluster", item.arn),),
     }
-    for each in filters:
-        if each["Name"] not in known:
-            raise AwsError("InvalidParameterValue", f"Unrecognized filter name: {each['Name']}")
-        if not set(each["Values"]).intersection(known[each["Name"]]):
-            return False
-    return True
+    return listing.passes(known, call)

@@ -23,7 +23,7 @@ def point_cluster(estate: Estate, cluster: Cluster) -> None:
     reader_name = names.cluster_endpoint(cluster.identifier, cluster.region, reader=True)
     writer = estate.writer(cluster)
     readers = [member for member in estate.members(cluster) if member is not writer]
-    serving = [member for member in readers if member.status == "available"]
+    serving = [member for member in readers if member.working]
     chosen = serving or ([writer] if writer else readers)
     if writer:
         estate.names.point(writer_name, Pointer(cname=names.instance_endpoint(writer.identifier, writer.region)))
@@ -36,11 +36,18 @@ def point_cluster(estate: Estate, cluster: Cluster) -> None:
 
 
 def point_global(estate: Estate) -> None:
-    """The global writer endpoint: an alias of the primary cluster's."""
-    group = estate.global_group
-    if group is not None:
-        target = names.cluster_endpoint(group.primary.identifier, group.primary.region)
-        estate.names.point(names.global_endpoint(group.identifier), Pointer(cname=target))
+    """The global writer endpoints: aliases of the primary clusters'."""
+    for group in estate.global_groups.values():
+        if group.primary is None:
+            estate.names.forget(names.global_endpoint(group.identifier))
+        else:
+            target = names.cluster_endpoint(group.primary.identifier, group.primary.region)
+            estate.names.point(names.global_endpoint(group.identifier), Pointer(cname=target))
+
+
+def forget_global(estate: Estate, identifier: str) -> None:
+    """The endpoint of a deleted or renamed global cluster answers no more."""
+    estate.names.forget(names.global_endpoint(identifier))
 
 
 def forget_instance(estate: Estate, instance: Instance) -> None:

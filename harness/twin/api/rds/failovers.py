@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from harness.clock import ZERO, Duration, Instant, real_sleep
 from harness.errors import TwinFault
-from harness.twin.api.rds import endpoints, replication
+from harness.twin.api.rds import endpoints, parameters, replication
 from harness.twin.api.rds.state import AURORA, LOG, Cluster, Estate, Instance
 from harness.twin.engines.postgres import PostgresNode
 from harness.twin.engines.postgres_sql import Deadline
@@ -30,6 +30,8 @@ def multi_az(estate: Estate, instance: Instance) -> None:
 
 def _finish_multi_az(estate: Estate, instance: Instance, end: Instant) -> None:
     old, new = instance.node, instance.standby
+    if instance.status == "deleting":
+        return
     if new is None or not _promote(new):
         _restart_instead(estate, instance)
         return
@@ -40,6 +42,7 @@ def _finish_multi_az(estate: Estate, instance: Instance, end: Instant) -> None:
         instance.in_sync = False
         estate.network.remove_address(old.place, old.address)
         estate.network.address(new.place, new.address)
+        parameters.apply(estate, instance, everything=True)
         endpoints.point_instance(estate, instance)
         instance.status = "available"
     tell = estate.events.tell
@@ -67,11 +70,17 @@ def cluster(estate: Estate, group: Cluster, target: Instance | None) -> None:
         message = f"Started {where} AZ failover to DB instance: {chosen.identifier}"
         estate.events.tell(group.region, "db-cluster", group.identifier, "failover", message)
     end = estate.clock.now() + cluster_span(estate, group)
+    trusted = _trusted(estate, group, old)
     if old:
-        old.status = "rebooting"
-        estate.scheduler.later(ZERO, old.node.kill, f"kill {old.identifier}")
+        if old.working:
+            old.status = "rebooting"
+        # Out of sync, an orderly end lets those who stream receive what they miss; a crash would lose it.
+        leave = old.node.kill if old.in_sync else old.node.stop
+        estate.scheduler.later(ZERO, leave, f"end {old.identifier}")
     estate.scheduler.at(
-        end.back(estate.lead), lambda: _finish_cluster(estate, group, target, end), f"fail {group.identifier} over"
+        end.back(estate.lead),
+        lambda: _finish_cluster(estate, group, target, trusted, end),
+        f"fail {group.identifier} over",
     )
 
 
@@ -80,15 +89,25 @@ def cluster_span(estate: Estate, group: Cluster) -> Duration:
     return estate.draw("aurora.failover" if group.engine == AURORA else "rds.multi_az_cluster.failover")
 
 
+def _trusted(estate: Estate, group: Cluster, old: Instance | None) -> list[Instance]:
+    """The readers that may take over: of a writer in sync, those it waited for, so that nothing is lost."""
+    readers = [member for member in estate.members(group) if member is not old]
+    if old is None or not old.in_sync:
+        return [reader for reader in readers if reader.working]
+    return [reader for reader in readers if replication.is_trusted(old, reader)]
+
+
 def _first_reader(estate: Estate, group: Cluster) -> Instance | None:
     return next((member for member in estate.members(group) if member.identifier != group.writer), None)
 
 
-def _finish_cluster(estate: Estate, group: Cluster, target: Instance | None, end: Instant) -> None:
+def _finish_cluster(
+    estate: Estate, group: Cluster, target: Instance | None, trusted: list[Instance], end: Instant
+) -> None:
     with estate.lock:
         old = estate.writer(group)
-        readers = [member for member in estate.members(group) if member is not old]
-    chosen = _elect(readers, target)
+        members = estate.members(group)
+    chosen = _elect([reader for reader in trusted if reader in members], target)
     if chosen is None or not _promote(chosen.node):
         _promote_previous(estate, group, old)
         return
@@ -112,19 +131,21 @@ def _finish_cluster(estate: Estate, group: Cluster, target: Instance | None, end
 def rejoin(estate: Estate, group: Cluster, writer: Instance, old: Instance | None) -> None:
     """After a promotion: the other readers, read replicas and secondary clusters follow; the old writer is rebuilt."""
     for member in estate.members(group):
-        if member not in (writer, old) and not replication.attach(member.node, writer.node):
+        if member not in (writer, old) and member.settled and not replication.attach(member.node, writer.node):
             member.rebuild_from = writer.node
     replication.attach_replicas(estate, group.identifier, writer.node)
     for member in estate.members(group):
         replication.attach_replicas(estate, member.identifier, writer.node)
-    if estate.global_group is not None and estate.global_group.primary is group:
-        for secondary in estate.global_group.clusters[1:]:
+    everywhere = estate.global_of(group)
+    if everywhere is not None and everywhere.primary is group:
+        for secondary in everywhere.clusters[1:]:
             for member in estate.members(secondary):
-                if not secondary.retired and not replication.attach(member.node, writer.node):
+                if not secondary.retired and member.settled and not replication.attach(member.node, writer.node):
                     member.rebuild_from = writer.node
     if old is not None:
         old.node.set_parameters({replication.SYNCHRONOUS: None})
-        old.rebuild_from = writer.node
+        if old.status != "deleting":
+            old.rebuild_from = writer.node
 
 
 def _elect(readers: list[Instance], target: Instance | None) -> Instance | None:
@@ -132,7 +153,7 @@ def _elect(readers: list[Instance], target: Instance | None) -> Instance | None:
     best = replication.readiest([reader.node for reader in readers])
     if best is None:
         return None
-    if target is None or target.node is best:
+    if target not in readers or target is None or target.node is best:
         return next(reader for reader in readers if reader.node is best)
     try:
         _catch_up(target.node, best)
@@ -180,6 +201,8 @@ def _promote_previous(estate: Estate, group: Cluster, old: Instance | None) -> N
 
 
 def _restart_instead(estate: Estate, instance: Instance) -> None:
+    if instance.status == "deleting":
+        return
     replication.relent(instance)
     instance.node.kill()
     instance.node.start()

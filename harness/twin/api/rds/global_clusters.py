@@ -10,12 +10,10 @@ from typing import Any
 
 from harness.clock import ZERO, Instant
 from harness.errors import TwinFault
-from harness.twin.api.paging import page
-from harness.twin.api.rds import endpoints, replication, retirement, shapes
+from harness.twin.api.rds import endpoints, listing, replication, retirement, shapes
+from harness.twin.api.rds.membership import global_cluster, member, promoted
 from harness.twin.api.rds.state import LOG, Cluster, Estate, Failover, GlobalGroup, Instance
 from harness.twin.calls import AwsError, Call, Handler
-
-_PAGE = 100
 
 
 class GlobalClusters:
@@ -35,12 +33,11 @@ class GlobalClusters:
     def describe(self, call: Call) -> Mapping[str, Any]:
         """All of them, or one by its identifier."""
         with self._estate.lock:
-            group = self._estate.global_group
-            every = [group] if group else []
-            found = [self._group(call)] if call.get("GlobalClusterIdentifier") else every
+            every = list(self._estate.global_groups.values())
+            found = [global_cluster(self._estate, call)] if call.get("GlobalClusterIdentifier") else every
+            found = [item for item in found if _passes(item, call)]
             shaped = [shapes.global_cluster(self._estate, item) for item in found]
-        items, marker = page(shaped, call.get("Marker"), call.get("MaxRecords", _PAGE))
-        return {"GlobalClusters": items, **({"Marker": marker} if marker else {})}
+        return listing.page(call, "GlobalClusters", shaped)
 
     def failover(self, call: Call) -> Mapping[str, Any]:
         """With ``AllowDataLoss`` a failover, which needs nothing of the old primary; else a switchover."""
@@ -57,14 +54,13 @@ class GlobalClusters:
     def _begin(self, call: Call, *, data_loss: bool) -> Mapping[str, Any]:
         estate = self._estate
         with estate.lock:
-            group = self._group(call)
-            target = self._target(group, str(call.get("TargetDbClusterIdentifier")))
+            group = global_cluster(estate, call)
+            target = member(group, str(call.get("TargetDbClusterIdentifier")))
             if group.status != "available":
                 raise AwsError(
                     "InvalidGlobalClusterStateFault", f"Global cluster {group.identifier} is {group.status}."
                 )
-            self._fit(group, target, data_loss=data_loss)
-            change = Failover(group.primary, target, data_loss)
+            change = Failover(self._fit(group, target, data_loss=data_loss), target, data_loss)
             group.failover = change
             group.status = "failing-over" if data_loss else "switching-over"
             target.status = "promoting"
@@ -74,83 +70,98 @@ class GlobalClusters:
             end = estate.clock.now() + span
             if data_loss:
                 estate.scheduler.later(ZERO, lambda: retirement.fence_if_reachable(estate, change.source), "fence")
+                estate.scheduler.at(end.back(estate.lead), lambda: self._finish(group, change, end), f"global {word}")
             else:
                 change.source.status = "modifying"
-                estate.scheduler.at(end.back(span / 2), lambda: self._quiesce(change.source), "quiesce")
-            estate.scheduler.at(end.back(estate.lead), lambda: self._finish(group, change, end), f"global {word}")
+                estate.scheduler.at(end.back(span / 2), lambda: self._quiesce(group, change, end), "quiesce")
             return {"GlobalCluster": shapes.global_cluster(estate, group)}
 
-    def _group(self, call: Call) -> GlobalGroup:
-        wanted = str(call.get("GlobalClusterIdentifier")).rsplit(":", 1)[-1]
-        group = self._estate.global_group
-        if group is None or group.identifier != wanted:
-            raise AwsError("GlobalClusterNotFoundFault", f"Global cluster {wanted} not found.", 404)
-        return group
-
-    def _target(self, group: GlobalGroup, identifier: str) -> Cluster:
-        found = next((item for item in group.clusters if identifier in (item.arn, item.identifier)), None)
-        if found is None:
-            raise AwsError(
-                "DBClusterNotFoundFault", f"DB cluster {identifier} is no member of {group.identifier}.", 404
-            )
-        return found
-
-    def _fit(self, group: GlobalGroup, target: Cluster, *, data_loss: bool) -> None:
-        if target is group.primary:
+    def _fit(self, group: GlobalGroup, target: Cluster, *, data_loss: bool) -> Cluster:
+        """The primary that is to be replaced; raises what RDS raises when that cannot be done now."""
+        primary = group.primary
+        if primary is None or target is primary:
             raise AwsError(
                 "InvalidDBClusterStateFault", f"DB cluster {target.identifier} is already the primary DB cluster."
             )
-        for cluster in (target,) if data_loss else (target, group.primary):
+        for cluster in (target,) if data_loss else (target, primary):
             if cluster.status != "available" or cluster.retired or cluster.region in self._estate.lost:
                 raise AwsError("InvalidDBClusterStateFault", f"DB cluster {cluster.identifier} is not available.")
+        if not self._estate.members(target):
+            raise AwsError("InvalidDBClusterStateFault", f"DB cluster {target.identifier} has no DB instance.")
+        return primary
 
-    def _quiesce(self, source: Cluster) -> None:
-        """The old primary stops taking writes; its clean end hands every row to those who stream from it."""
-        writer = self._estate.writer(source)
+    def _quiesce(self, group: GlobalGroup, change: Failover, end: Instant) -> None:
+        """The old primary stops taking writes; its clean end hands every row to those who stream from it.
+
+        Only then is the target promoted: while it does not stream, everything stays as it was.
+        """
+        estate, source = self._estate, change.source
+        if not any(_streams(each) for each in estate.members(change.target)):
+            self._cancel(group, change)
+            return
+        writer = estate.writer(source)
         if writer is not None:
             replication.relent(writer)
             writer.status = "rebooting"
             writer.node.stop()
-        self._estate.events.tell(
+        estate.events.tell(
             source.region,
             "db-cluster",
             source.identifier,
             "global-failover",
             f"Old primary DB cluster {source.identifier} in Region {source.region} successfully shut down",
         )
+        estate.scheduler.at(end.back(estate.lead), lambda: self._finish(group, change, end), "global switchover")
+
+    def _cancel(self, group: GlobalGroup, change: Failover) -> None:
+        """Nobody can take over: everything stays as it was."""
+        with self._estate.lock:
+            group.status, group.failover, change.target.status = "available", None, "available"
+        _tell(self._estate, change.target, "failover" if change.data_loss else "switchover", "failed")
+        if not change.data_loss:
+            self._take_back(change.source)
 
     def _finish(self, group: GlobalGroup, change: Failover, end: Instant) -> None:
         estate = self._estate
         word = "failover" if change.data_loss else "switchover"
-        chosen = self._promote(change.target)
+        try:
+            chosen = promoted(estate, change.target)
+        except TwinFault as error:
+            LOG.warning("%s was not promoted: %s", change.target.identifier, error)
+            chosen = None
         if chosen is None:
-            with estate.lock:
-                group.status, group.failover, change.target.status = "available", None, "available"
-            _tell(estate, change.target, word, "failed")
-            if not change.data_loss:
-                self._take_back(change.source)
+            self._cancel(group, change)
             return
         estate.clock.sleep_until(end)
         with estate.lock:
             self._crown(group, change, chosen)
         _tell(estate, change.target, word, "completed" if change.data_loss else "finished")
-        for member in estate.members(change.target):
-            if member is not chosen and not replication.attach(member.node, chosen.node):
-                member.rebuild_from = chosen.node
+        for each in estate.members(change.target):
+            if each is not chosen and each.settled and not replication.attach(each.node, chosen.node):
+                each.rebuild_from = chosen.node
         for cluster in group.clusters[1:]:
-            retirement.retire(estate, cluster, keep_volume=change.data_loss and cluster is change.source)
+            if change.data_loss:
+                retirement.retire(estate, cluster, keep_volume=cluster is change.source)
+            else:
+                self._turn(cluster, chosen, demoted=cluster is change.source)
 
-    def _promote(self, target: Cluster) -> Instance | None:
-        """The target's reader that has received most takes writes."""
-        members = self._estate.members(target)
-        best = replication.readiest([member.node for member in members])
-        try:
-            if best is not None:
-                best.promote()
-                return next(member for member in members if member.node is best)
-        except TwinFault as error:
-            LOG.warning("%s was not promoted: %s", target.identifier, error)
-        return None
+    def _turn(self, cluster: Cluster, writer: Instance, *, demoted: bool) -> None:
+        """After a switchover nobody is rebuilt: the secondaries follow the new primary, the old one joins them."""
+        estate = self._estate
+        members = [each for each in estate.members(cluster) if each.settled]
+        for each in members:
+            each.node.set_parameters({replication.SYNCHRONOUS: None})
+            if demoted:
+                each.node.stop()
+                each.node.start_standby(writer.node)
+            if not replication.attach(each.node, writer.node):
+                each.rebuild_from = writer.node
+        with estate.lock:
+            if demoted:
+                cluster.status = "available"
+                for each in members:
+                    each.status = "available"
+            endpoints.point_cluster(estate, cluster)
 
     def _crown(self, group: GlobalGroup, change: Failover, chosen: Instance) -> None:
         change.target.writer = chosen.identifier
@@ -174,6 +185,22 @@ class GlobalClusters:
                 writer.status = "available"
 
 
+def _streams(item: Instance) -> bool:
+    try:
+        return item.node.streaming()
+    except TwinFault as error:
+        LOG.info("%s does not stream: %s", item.identifier, error)
+        return False
+
+
 def _tell(estate: Estate, target: Cluster, word: str, end: str) -> None:
     message = f"Global {word} to DB cluster {target.identifier} in Region {target.region} {end}."
     estate.events.tell(target.region, "db-cluster", target.identifier, "global-failover", message)
+
+
+def _passes(item: GlobalGroup, call: Call) -> bool:
+    known = {
+        "db-cluster-id": tuple(each for cluster in item.clusters for each in (cluster.identifier, cluster.arn)),
+        "region": tuple(cluster.region for cluster in item.clusters),
+    }
+    return listing.passes(known, call)

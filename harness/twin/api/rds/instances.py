@@ -1,4 +1,4 @@
-"""DB instances: described, rebooted, stopped, started, promoted."""
+"""DB instances: described, rebooted, stopped, started."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.clock import ZERO, Instant
-from harness.twin.api.paging import page
-from harness.twin.api.rds import failovers, parameters, replication, shapes
-from harness.twin.api.rds.state import Estate, Instance
+from harness.errors import TwinFault
+from harness.twin.api.rds import backups, endpoints, failovers, listing, parameters, replication, shapes
+from harness.twin.api.rds.state import LOG, LONGEST_STOP, Estate, Instance
 from harness.twin.calls import AwsError, Call, Handler
-from harness.twin.engines.postgres import PostgresNode
-
-_PAGE = 100
 
 
 class Instances:
@@ -28,7 +25,6 @@ class Instances:
             "RebootDBInstance": self.reboot,
             "StopDBInstance": self.stop,
             "StartDBInstance": self.start,
-            "PromoteReadReplica": self.promote,
         }
 
     def describe(self, call: Call) -> Mapping[str, Any]:
@@ -38,21 +34,27 @@ class Instances:
                 found = [self._estate.instance(str(call.get("DBInstanceIdentifier")), call.region)]
             else:
                 found = [item for item in self._estate.instances.values() if item.region == call.region]
-            kept = [item for item in found if _passes(item, call.get("Filters") or ())]
+            kept = [item for item in found if _passes(item, call)]
             shaped = [shapes.instance(self._estate, item) for item in kept]
-        items, marker = page(shaped, call.get("Marker"), call.get("MaxRecords", _PAGE))
-        return {"DBInstances": items, **({"Marker": marker} if marker else {})}
+        return listing.page(call, "DBInstances", shaped)
 
     def reboot(self, call: Call) -> Mapping[str, Any]:
-        """In place, or with ``ForceFailover`` to the hidden standby of a Multi-AZ instance."""
+        """In place, or with ``ForceFailover`` to the hidden standby of a Multi-AZ instance.
+
+        Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_RebootInstance.html
+        """
         estate = self._estate
         with estate.lock:
-            item = self._available(call)
+            item = estate.instance(str(call.get("DBInstanceIdentifier")), call.region)
+            if item.status not in ("available", "incompatible-parameters"):
+                raise _unavailable(item)
+            cluster = estate.clusters.get(item.cluster or "")
+            if cluster is not None and cluster.status != "available":
+                raise AwsError(
+                    "InvalidDBInstanceState", f"DB cluster {cluster.identifier} is in {cluster.status} state."
+                )
             if not call.get("ForceFailover"):
-                item.status = "rebooting"
-                self._tell(item, "availability", "DB instance shutdown")
-                end = estate.clock.now() + estate.draw("rds.reboot")
-                estate.scheduler.later(ZERO, lambda: self._reboot(item, end), f"reboot {item.identifier}")
+                begin_reboot(estate, item)
             elif item.standby is None:
                 raise AwsError(
                     "InvalidParameterCombination", "You can't force a failover: the DB instance isn't Multi-AZ."
@@ -73,7 +75,7 @@ class Instances:
         """
         estate = self._estate
         with estate.lock:
-            item = self._available(call)
+            item = available(estate, call)
             if item.cluster:
                 raise AwsError(
                     "InvalidParameterCombination",
@@ -84,10 +86,11 @@ class Instances:
                     "InvalidDBInstanceState",
                     f"Cannot stop DB instance {item.identifier}: it has a read replica or is one.",
                 )
+            if call.get("DBSnapshotIdentifier"):
+                backups.final(estate, item, call, "DBSnapshotIdentifier")
             item.status = "stopping"
             end = estate.clock.now() + estate.draw("rds.stop")
-            estate.scheduler.later(ZERO, lambda: self._halt(item), f"stop {item.identifier}")
-            estate.scheduler.at(end, lambda: self._note(item, "stopped", "DB instance stopped"), "stopped")
+            estate.scheduler.later(ZERO, lambda: self._halt(item, end), f"stop {item.identifier}")
             return {"DBInstance": shapes.instance(estate, item)}
 
     def start(self, call: Call) -> Mapping[str, Any]:
@@ -95,100 +98,128 @@ class Instances:
         estate = self._estate
         with estate.lock:
             item = estate.instance(str(call.get("DBInstanceIdentifier")), call.region)
+            if item.cluster:
+                raise AwsError(
+                    "InvalidParameterCombination",
+                    f"{item.engine} DB instances are not eligible for stopping and starting.",
+                )
             if item.status != "stopped":
                 raise AwsError("InvalidDBInstanceState", f"Instance {item.identifier} is not stopped.")
-            item.status = "starting"
-            end = estate.clock.now() + estate.draw("rds.start")
-            estate.scheduler.at(end.back(estate.lead), lambda: self._begin(item), f"start {item.identifier}")
+            self._start(item)
             return {"DBInstance": shapes.instance(estate, item)}
 
-    def promote(self, call: Call) -> Mapping[str, Any]:
-        """A read replica becomes a primary of its own; it reboots on the way and takes writes at the end.
-
-        Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReadRepl.Promote.html
-        """
+    def _halt(self, item: Instance, end: Instant) -> None:
         estate = self._estate
-        with estate.lock:
-            item = self._available(call)
-            if item.source is None:
-                raise AwsError("InvalidDBInstanceState", f"DB Instance {item.identifier} is not a read replica.")
-            item.status = "modifying"
-            span, reboot = estate.draw("rds.promote"), estate.draw("rds.reboot")
-            end = estate.clock.now() + span
-            estate.scheduler.at(end.back(min(span, reboot)), item.node.stop, f"reboot {item.identifier}")
-            estate.scheduler.at(end.back(estate.lead * 2), lambda: self._crown(item, end), f"promote {item.identifier}")
-            return {"DBInstance": shapes.instance(estate, item)}
-
-    def _available(self, call: Call) -> Instance:
-        item = self._estate.instance(str(call.get("DBInstanceIdentifier")), call.region)
-        if item.status != "available":
-            raise AwsError(
-                "InvalidDBInstanceState", f"Instance {item.identifier} is not in available state: {item.status}."
-            )
-        return item
-
-    def _reboot(self, item: Instance, end: Instant) -> None:
-        item.node.stop()
-        parameters.apply(self._estate, item, everything=True)
-        self._estate.scheduler.at(
-            end.back(self._estate.lead), lambda: self._come_back(item), f"reboot {item.identifier}"
-        )
-
-    def _come_back(self, item: Instance) -> None:
-        upstream = self._estate.source_node(item)
-        if upstream is None:
-            item.node.start()
-        else:
-            item.node.start_standby(upstream)
-        self._note(item, "available", "DB instance restarted", "availability")
-
-    def _halt(self, item: Instance) -> None:
-        servers: list[PostgresNode | None] = [item.node, item.standby]
-        for server in servers:
+        backups.take(estate, item)
+        for server in (item.node, item.standby):
             if server is not None:
                 server.stop()
+        estate.scheduler.at(end, lambda: self._rest(item), f"stop {item.identifier}")
+
+    def _rest(self, item: Instance) -> None:
+        with self._estate.lock:
+            if item.status != "stopping":
+                return
+            stopped = item.stopped = self._estate.clock.now()
+            item.status = "stopped"
+        self._estate.scheduler.later(LONGEST_STOP, lambda: self._wake(item, stopped), f"start {item.identifier} again")
+        tell(self._estate, item, "notification", "DB instance stopped")
+
+    def _wake(self, item: Instance, stopped: Instant) -> None:
+        with self._estate.lock:
+            if item.status != "stopped" or item.stopped != stopped:
+                return
+            self._start(item)
+        tell(
+            self._estate,
+            item,
+            "notification",
+            "DB instance is being started due to it exceeding the maximum allowed time being stopped.",
+        )
+
+    def _start(self, item: Instance) -> None:
+        item.status, item.stopped = "starting", None
+        end = self._estate.clock.now() + self._estate.draw("rds.start")
+        lead = end.back(self._estate.lead)
+        self._estate.scheduler.at(lead, lambda: self._begin(item), f"start {item.identifier}")
 
     def _begin(self, item: Instance) -> None:
-        if item.standby is not None:
+        if item.status != "starting":
+            return
+        come_up(self._estate, item, "starting")
+        tell(self._estate, item, "notification", "DB instance started")
+
+
+def available(estate: Estate, call: Call) -> Instance:
+    """The instance that a call names; ``InvalidDBInstanceState`` unless it is available. Lock held."""
+    item = estate.instance(str(call.get("DBInstanceIdentifier")), call.region)
+    if item.status != "available":
+        raise _unavailable(item)
+    return item
+
+
+def begin_reboot(estate: Estate, item: Instance) -> None:
+    """Take a server down now and up again after the time a reboot takes. Lock held."""
+    item.status = "rebooting"
+    replication.excuse(estate, item)
+    if item.cluster:
+        endpoints.point_cluster(estate, estate.clusters[item.cluster])
+    tell(estate, item, "availability", "DB instance shutdown")
+    end = estate.clock.now() + estate.draw("rds.reboot")
+    estate.scheduler.later(ZERO, lambda: _shut_down(estate, item, end), f"reboot {item.identifier}")
+
+
+def _shut_down(estate: Estate, item: Instance, end: Instant) -> None:
+    for server in (item.node, item.standby):
+        if server is not None:
+            server.stop()
+
+    def up() -> None:
+        if item.status == "rebooting":
+            come_up(estate, item, "rebooting")
+            tell(estate, item, "availability", "DB instance restarted")
+
+    estate.scheduler.at(end.back(estate.lead), up, f"reboot {item.identifier}")
+
+
+def come_up(estate: Estate, item: Instance, during: str) -> None:
+    """Start an instance's stopped servers; it is ``available`` then if its status is still ``during``.
+
+    One whose parameters PostgreSQL refuses is ``incompatible-parameters`` until they are changed and it is rebooted.
+    """
+    status = "available"
+    try:
+        if item.standby is not None and not item.standby.alive:
+            parameters.apply(estate, item, everything=True)
             replication.relent(item)
             item.standby.start_standby(item.node, wait=False)
-        item.node.start()
-        self._note(item, "available", "DB instance started")
-
-    def _crown(self, item: Instance, end: Instant) -> None:
-        estate = self._estate
-        source = estate.source_node(item)
-        if not item.node.alive and source is not None:
-            item.node.start_standby(source)
-        item.node.set_parameters({"recovery_min_apply_delay": None})
-        item.node.promote()
-        estate.clock.sleep_until(end)
-        with estate.lock:
-            item.source = None
-            item.status = "available"
-        self._tell(item, "read replica", "Promoted Read Replica instance to a stand-alone database instance")
-        self._tell(item, "availability", "DB instance restarted")
-
-    def _note(self, item: Instance, status: str, message: str, category: str = "notification") -> None:
-        with self._estate.lock:
+        replication.launch(estate, item)
+    except TwinFault as error:
+        LOG.warning("%s does not start: %s", item.identifier, error)
+        status = "incompatible-parameters"
+        tell(estate, item, "failure", "The DB instance has invalid parameters.")
+    with estate.lock:
+        if item.status == during:
             item.status = status
-        self._tell(item, category, message)
-
-    def _tell(self, item: Instance, category: str, message: str) -> None:
-        self._estate.events.tell(item.region, "db-instance", item.identifier, category, message)
+            if item.cluster:
+                endpoints.point_cluster(estate, estate.clusters[item.cluster])
 
 
-def _passes(item: Instance, filters: Any) -> bool:
+def tell(estate: Estate, item: Instance, category: str, message: str) -> None:
+    """An event of this instance."""
+    estate.events.tell(item.region, "db-instance", item.identifier, category, message)
+
+
+def _unavailable(item: Instance) -> AwsError:
+    return AwsError("InvalidDBInstanceState", f"Instance {item.identifier} is not in available state: {item.status}.")
+
+
+def _passes(item: Instance, call: Call) -> bool:
+    arn = f"{item.arn.rpartition(':db:')[0]}:cluster:{item.cluster}" if item.cluster else None
     known = {
         "db-instance-id": (item.identifier, item.arn),
-        "db-cluster-id": (item.cluster,),
+        "db-cluster-id": (item.cluster, arn),
         "engine": (item.engine,),
         "dbi-resource-id": (shapes.resource_id("db", item.arn),),
     }
-    for each in filters:
-        if each["Name"] not in known:
-            raise AwsError("InvalidParameterValue", f"Unrecognized filter name: {each['Name']}")
-        values = {value.rsplit(":", 1)[-1] if each["Name"] == "db-cluster-id" else value for value in each["Values"]}
-        if not values.intersection(known[each["Name"]]):
-            return False
-    return True
+    return listing.passes(known, call)

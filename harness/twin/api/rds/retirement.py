@@ -18,7 +18,7 @@ def fence_if_reachable(estate: Estate, cluster: Cluster) -> None:
         return
     with estate.lock:
         cluster.status = "modifying"
-        members = estate.members(cluster)
+        members = [member for member in estate.members(cluster) if member.settled]
         for member in members:
             member.status = "rebooting"
     for member in sorted(members, key=lambda member: member.identifier != cluster.writer):
@@ -37,7 +37,7 @@ def retire(estate: Estate, cluster: Cluster, *, keep_volume: bool) -> None:
     if cluster.region in estate.lost:
         return
     fence_if_reachable(estate, cluster)
-    if keep_volume:
+    if keep_volume and _wrote(estate, cluster):
         keep(estate, cluster)
     _tell(estate, cluster, "Started resynchronizing members")
     end = estate.clock.now() + estate.draw("aurora.global_rebuild")
@@ -48,13 +48,14 @@ def returning(estate: Estate, region: str) -> None:
     """A lost region is about to be joined again: whatever lost its office meanwhile is fenced first."""
     with estate.lock:
         estate.lost.discard(region)
-        group = estate.global_group
-        change = group.failover if group else None
-        old = [cluster for cluster in (group.clusters if group else ()) if cluster.region == region and cluster.retired]
+        groups = list(estate.global_groups.values())
+        old = [item for group in groups for item in group.clusters if item.region == region and item.retired]
     for cluster in old:
         retire(estate, cluster, keep_volume=_wrote(estate, cluster))
-    if change is not None and change.data_loss and change.source.region == region:
-        fence_if_reachable(estate, change.source)
+    for group in groups:
+        change = group.failover
+        if change is not None and change.data_loss and change.source.region == region:
+            fence_if_reachable(estate, change.source)
 
 
 def keep(estate: Estate, cluster: Cluster) -> Snapshot:
@@ -63,7 +64,7 @@ def keep(estate: Estate, cluster: Cluster) -> Snapshot:
     stamp = now.datetime.strftime("%Y-%m-%d-%H-%M-%S")
     identifier = f"{_PREFIX}{cluster.identifier}-{stamp}"
     directory = estate.directory / "volumes" / identifier.replace(":", "-")
-    head = next(member for member in estate.members(cluster) if member.node.upstream is None)
+    head = next(member for member in estate.members(cluster) if member.node.upstream is None and member.settled)
     postgres_template.copy(head.node.data_directory, directory)
     snapshot = Snapshot(identifier, cluster.identifier, cluster.region, cluster.engine, now, cluster.created, directory)
     with estate.lock:
@@ -76,7 +77,7 @@ def keep(estate: Estate, cluster: Cluster) -> Snapshot:
 
 def _wrote(estate: Estate, cluster: Cluster) -> bool:
     """Whether a retired cluster still has a server that took writes."""
-    return any(member.node.upstream is None for member in estate.members(cluster))
+    return any(member.node.upstream is None and member.settled for member in estate.members(cluster))
 
 
 def _rebuild(estate: Estate, cluster: Cluster) -> None:
@@ -84,9 +85,9 @@ def _rebuild(estate: Estate, cluster: Cluster) -> None:
     with estate.lock:
         if estate.closed or cluster.region in estate.lost or not cluster.retired:
             return
-        group = estate.global_group
-        writer = estate.writer(group.primary) if group else None
-        members = estate.members(cluster)
+        group = estate.global_of(cluster)
+        writer = estate.writer(group.primary) if group and group.primary else None
+        members = [member for member in estate.members(cluster) if member.settled]
     if writer is None or not all(member.node.reaches(writer.node) for member in members):
         estate.scheduler.later(_AGAIN, lambda: _rebuild(estate, cluster), f"rebuild {cluster.identifier}")
         return

@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from harness.clock import Clock
 from harness.errors import TwinFault
-from harness.twin import names as naming
-from harness.twin.api.rds import boot, retirement, shapes
+from harness.twin.api.rds import boot, retirement
+from harness.twin.api.rds.backups import Backups
 from harness.twin.api.rds.clusters import Clusters
+from harness.twin.api.rds.creation import Creation
+from harness.twin.api.rds.deletion import Deletion
 from harness.twin.api.rds.global_clusters import GlobalClusters
 from harness.twin.api.rds.instances import Instances
 from harness.twin.api.rds.lag import Lag
+from harness.twin.api.rds.membership import Membership
+from harness.twin.api.rds.modification import Modification
 from harness.twin.api.rds.parameters import ParameterGroups
+from harness.twin.api.rds.replicas import Replicas
 from harness.twin.api.rds.snapshots import Snapshots
 from harness.twin.api.rds.state import Estate, Instance
 from harness.twin.api.rds.supervisor import Supervisor
-from harness.twin.calls import AwsError, Call, Handler, MetricSink
+from harness.twin.api.rds.tags import Tags
+from harness.twin.calls import Handler, MetricSink
 from harness.twin.designs.model import Design
 from harness.twin.engines import postgres_template
 from harness.twin.engines.postgres import PostgresNode
@@ -53,6 +58,7 @@ class Rds:
         self._cache = cache or state / "template"
         self._supervisor = Supervisor(self._estate)
         self._lag = Lag(self._estate)
+        self._tags = Tags(self._estate)
 
     @property
     def name(self) -> str:
@@ -88,14 +94,21 @@ class Rds:
             **Clusters(estate).handlers(),
             **GlobalClusters(estate).handlers(),
             **ParameterGroups(estate).handlers(),
+            **Membership(estate).handlers(),
+            **Creation(estate).handlers(),
+            **Deletion(estate).handlers(),
+            **Modification(estate).handlers(),
+            **Replicas(estate).handlers(),
+            **Backups(estate).handlers(),
             **Snapshots(estate).handlers(),
-            "DescribeEvents": estate.events.describe,
-            "ListTagsForResource": self._list_tags,
+            **self._tags.handlers(),
+            **estate.events.handlers(),
         }
 
     def tagged(self, region: str) -> Iterable[tuple[str, Mapping[str, str]]]:
         """ARN and tags of every resource of a region; the global cluster counts to its primary's."""
-        return [(arn, dict(self._estate.design.tags)) for arn in self._arns(region)]
+        with self._estate.lock:
+            return [(arn, dict(self._estate.tags(arn))) for arn in self._tags.arns(region)]
 
     def node(self, identifier: str) -> PostgresNode:
         """The server behind an instance now; ``<identifier>-standby`` is the hidden one. ``TwinFault`` if none."""
@@ -131,9 +144,9 @@ class Rds:
     def writer(self) -> Instance | None:
         """The instance that takes the platform's writes: the global cluster's writer, or the first that is one."""
         with self._estate.lock:
-            group = self._estate.global_group
-            if group is not None:
-                return self._estate.writer(group.primary)
+            for group in self._estate.global_groups.values():
+                if group.primary is not None:
+                    return self._estate.writer(group.primary)
             return next((item for item in self._estate.instances.values() if self._estate.is_writer(item)), None)
 
     def crash(self, identifier: str) -> None:
@@ -178,30 +191,6 @@ class Rds:
         Returns when a former primary there is fenced and its volume kept.
         """
         retirement.returning(self._estate, region)
-
-    def _list_tags(self, call: Call) -> Mapping[str, Any]:
-        arn = str(call.get("ResourceName"))
-        regions = [plan.name for plan in self._estate.design.regions]
-        if not any(arn in self._arns(region) for region in regions):
-            code, kind = (
-                ("DBClusterNotFoundFault", "DBCluster") if ":cluster:" in arn else ("DBInstanceNotFound", "DBInstance")
-            )
-            raise AwsError(code, f"{kind} {arn} not found.", 404)
-        return {"TagList": shapes.tags(self._estate)}
-
-    def _arns(self, region: str) -> list[str]:
-        estate = self._estate
-        with estate.lock:
-            found = [item.arn for item in estate.instances.values() if item.region == region]
-            found += [item.arn for item in estate.clusters.values() if item.region == region]
-            found += [item.arn for item in estate.snapshots.values() if item.region == region]
-            for (where, name), group in estate.groups.items():
-                if where == region and not name.startswith("default."):
-                    kind = "cluster-pg" if group.plan.cluster else "pg"
-                    found.append(naming.arn("rds", region, f"{kind}:{name}"))
-            if estate.global_group is not None and estate.global_group.primary.region == region:
-                found.append(estate.global_group.arn)
-        return found
 
 
 def _quit(instance: Instance) -> None:

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.twin import names
-from harness.twin.api.rds.state import AURORA, Cluster, Estate, GlobalGroup, Instance, Snapshot
+from harness.twin.api.rds.state import AURORA, LONGEST_STOP, Backup, Cluster, Estate, GlobalGroup, Instance, Snapshot
 from harness.twin.engines import postgres_template
 from harness.twin.engines.postgres_sql import PORT
 
 
-def tags(estate: Estate) -> list[Mapping[str, str]]:
-    """Every resource of the design carries the design's tags."""
-    return [{"Key": key, "Value": value} for key, value in estate.design.tags.items()]
+def tags(estate: Estate, arn: str) -> list[Mapping[str, str]]:
+    """A resource's tags as a TagList."""
+    return [{"Key": key, "Value": value} for key, value in estate.tags(arn).items()]
 
 
 def resource_id(kind: str, arn: str) -> str:
@@ -36,11 +36,13 @@ def instance(estate: Estate, item: Instance) -> Mapping[str, Any]:
         "InstanceCreateTime": item.created.datetime,
         "AvailabilityZone": f"{item.region}{item.zone}",
         "MultiAZ": item.standby is not None,
-        "BackupRetentionPeriod": 7,
+        "BackupRetentionPeriod": item.retention,
         "DBSecurityGroups": [],
         "VpcSecurityGroups": [],
-        "DBParameterGroups": [{"DBParameterGroupName": item.parameter_group, "ParameterApplyStatus": "in-sync"}],
-        "PendingModifiedValues": {},
+        "DBParameterGroups": [
+            {"DBParameterGroupName": item.parameter_group, "ParameterApplyStatus": _applied(item, cluster=False)}
+        ],
+        "PendingModifiedValues": dict(item.pending),
         "AutoMinorVersionUpgrade": False,
         "ReadReplicaDBInstanceIdentifiers": _replicas(estate, item.identifier, item.region),
         "ReadReplicaDBClusterIdentifiers": [],
@@ -51,10 +53,12 @@ def instance(estate: Estate, item: Instance) -> Mapping[str, Any]:
         "DbInstancePort": 0,
         "DbiResourceId": resource_id("db", item.arn),
         "DBInstanceArn": item.arn,
-        "DeletionProtection": False,
-        "TagList": tags(estate),
+        "DeletionProtection": item.deletion_protection,
+        "TagList": tags(estate, item.arn),
     }
-    if item.status != "creating":
+    if item.stopped is not None:
+        shape["AutomaticRestartTime"] = (item.stopped + LONGEST_STOP).datetime
+    if item.status not in ("creating", "failed"):
         address = names.instance_endpoint(item.identifier, item.region)
         shape["Endpoint"] = {"Address": address, "Port": PORT, "HostedZoneId": "Z2R2ITUGPM61AM"}
     if item.standby is not None and item.standby_zone:
@@ -67,18 +71,25 @@ def instance(estate: Estate, item: Instance) -> Mapping[str, Any]:
     return shape
 
 
+def _applied(item: Instance, *, cluster: bool) -> str:
+    return "pending-reboot" if any(kind == cluster for kind, _ in item.waiting) else "in-sync"
+
+
 def _source(estate: Estate, item: Instance) -> Mapping[str, Any]:
-    """What a read replica shows; a source in another region is shown by its ARN."""
+    """What a read replica shows; a source in another region is shown by its ARN, one that is gone not at all."""
     source = str(item.source)
     cluster = estate.clusters.get(source)
-    found = cluster or estate.instances[source]
-    shown = source if found.region == item.region else found.arn
-    key = "ReadReplicaSourceDBClusterIdentifier" if cluster else "ReadReplicaSourceDBInstanceIdentifier"
-    status = "replicating" if item.replicating else "error"
+    found = cluster or estate.instances.get(source)
+    status = "terminated" if found is None else "replicating" if item.replicating else "error"
+    shown = {}
+    if found is not None:
+        key = "ReadReplicaSourceDBClusterIdentifier" if cluster else "ReadReplicaSourceDBInstanceIdentifier"
+        shown[key] = source if found.region == item.region else found.arn
+    normal = status == "replicating"
     return {
-        key: shown,
+        **shown,
         "ReplicaMode": "open-read-only",
-        "StatusInfos": [{"StatusType": "read replication", "Normal": item.replicating, "Status": status}],
+        "StatusInfos": [{"StatusType": "read replication", "Normal": normal, "Status": status}],
     }
 
 
@@ -112,7 +123,7 @@ def cluster(estate: Estate, item: Cluster) -> Mapping[str, Any]:
             {
                 "DBInstanceIdentifier": member.identifier,
                 "IsClusterWriter": member.identifier == item.writer,
-                "DBClusterParameterGroupStatus": "in-sync",
+                "DBClusterParameterGroupStatus": _applied(member, cluster=True),
                 "PromotionTier": 1,
             }
             for member in members
@@ -123,15 +134,16 @@ def cluster(estate: Estate, item: Cluster) -> Mapping[str, Any]:
         "DBClusterArn": item.arn,
         "ClusterCreateTime": item.created.datetime,
         "DeletionProtection": False,
-        "TagList": tags(estate),
+        "TagList": tags(estate, item.arn),
+        **({"AutomaticRestartTime": (item.stopped + LONGEST_STOP).datetime} if item.stopped is not None else {}),
         **({"GlobalClusterIdentifier": item.global_cluster} if item.global_cluster else {}),
         **_replication_source(estate, item),
     }
 
 
 def _replication_source(estate: Estate, item: Cluster) -> Mapping[str, Any]:
-    group = estate.global_group
-    if group is None or item not in group.clusters or item is group.primary:
+    group = estate.global_of(item)
+    if group is None or group.primary is None or item is group.primary:
         return {}
     return {"ReplicationSourceIdentifier": group.primary.arn}
 
@@ -148,7 +160,7 @@ def global_cluster(estate: Estate, item: GlobalGroup) -> Mapping[str, Any]:
         "EngineVersion": postgres_template.version(),
         "DatabaseName": postgres_template.DATABASE,
         "StorageEncrypted": True,
-        "DeletionProtection": False,
+        "DeletionProtection": item.deletion_protection,
         "Endpoint": names.global_endpoint(item.identifier),
         "GlobalClusterMembers": [
             {
@@ -160,7 +172,7 @@ def global_cluster(estate: Estate, item: GlobalGroup) -> Mapping[str, Any]:
             }
             for member in item.clusters
         ],
-        "TagList": tags(estate),
+        "TagList": tags(estate, item.arn),
         **({"FailoverState": _failover_state(item)} if item.failover else {}),
     }
 
@@ -171,12 +183,38 @@ def _failover_state(item: GlobalGroup) -> Mapping[str, Any]:
         {}
         if change is None
         else {
-            "Status": "failing-over",
+            "Status": item.status,
             "FromDbClusterArn": change.source.arn,
             "ToDbClusterArn": change.target.arn,
             "IsDataLossAllowed": change.data_loss,
         }
     )
+
+
+def backup(estate: Estate, item: Backup) -> Mapping[str, Any]:
+    """A DBSnapshot."""
+    of = item.instance
+    return {
+        "DBSnapshotIdentifier": item.identifier,
+        "DBInstanceIdentifier": of.identifier,
+        "DbiResourceId": resource_id("db", of.arn),
+        **({"SnapshotCreateTime": item.created.datetime} if item.created is not None else {}),
+        "InstanceCreateTime": of.created.datetime,
+        "Engine": of.engine,
+        "EngineVersion": postgres_template.version(),
+        "AllocatedStorage": 100,
+        "Status": item.status,
+        "Port": PORT,
+        "AvailabilityZone": f"{item.region}{item.zone}",
+        "MasterUsername": "agentauri",
+        "LicenseModel": "postgresql-license",
+        "SnapshotType": "manual",
+        "PercentProgress": 100 if item.status == "available" else 0,
+        "StorageType": "gp3",
+        "Encrypted": True,
+        "DBSnapshotArn": item.arn,
+        "TagList": tags(estate, item.arn),
+    }
 
 
 def snapshot(estate: Estate, item: Snapshot) -> Mapping[str, Any]:
@@ -198,5 +236,5 @@ def snapshot(estate: Estate, item: Snapshot) -> Mapping[str, Any]:
         "PercentProgress": 100,
         "StorageEncrypted": True,
         "DBClusterSnapshotArn": item.arn,
-        "TagList": tags(estate),
+        "TagList": tags(estate, item.arn),
     }

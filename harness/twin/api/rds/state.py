@@ -8,10 +8,12 @@ from __future__ import annotations
 import logging
 import random
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from harness.clock import Clock, Duration, Instant, seconds
+from harness.clock import Clock, Duration, Instant, minutes, seconds
 from harness.twin import names as naming
 from harness.twin.api.rds.events import Journal
 from harness.twin.calls import AwsError, MetricSink
@@ -23,6 +25,8 @@ from harness.twin.schedule import Scheduler
 
 AURORA = "aurora-postgresql"
 LOG = logging.getLogger("twin.rds")
+LONGEST_STOP = minutes(7 * 24 * 60)
+"""RDS starts by itself what was stopped that long."""
 _LEAD_REAL_SECONDS = 0.03
 
 
@@ -48,6 +52,26 @@ class Instance:
     replicating: bool = True
     rebuild_from: PostgresNode | None = None
     """Set while this instance waits to be rebuilt from another within reach."""
+    retention: int = 7
+    """Days that automated backups are kept; 0 for a new read replica, which has none."""
+    deletion_protection: bool = False
+    waiting: set[tuple[bool, str]] = field(default_factory=set)
+    """Parameters whose values in a group are not the server's until it is rebooted; true: of the cluster's group."""
+    pending: dict[str, Any] = field(default_factory=dict)
+    """Modifications that were asked for without ``ApplyImmediately``, in AWS's words."""
+    stopped: Instant | None = None
+    last: Backup | None = None
+    """The snapshot that was asked for before this instance stops or is deleted."""
+
+    @property
+    def working(self) -> bool:
+        """Whether the server should answer now, so that RDS sees to it when it does not."""
+        return self.status in ("available", "backing-up")
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is a server that may be told whom to follow: not still being made, nor on its way out."""
+        return self.status not in ("creating", "deleting", "failed")
 
     @property
     def arn(self) -> str:
@@ -71,6 +95,7 @@ class Cluster:
     volume: Path | None = None
     retired: bool = False
     """An old primary, or a secondary of one, that must be rebuilt before it may serve again."""
+    stopped: Instant | None = None
 
     @property
     def arn(self) -> str:
@@ -89,18 +114,19 @@ class Failover:
 
 @dataclass(eq=False)
 class GlobalGroup:
-    """An Aurora Global Database; the primary is ``clusters[0]``."""
+    """An Aurora Global Database; the primary is ``clusters[0]``, and there may be none at all."""
 
     identifier: str
     clusters: list[Cluster]
     created: Instant
     status: str = "available"
     failover: Failover | None = None
+    deletion_protection: bool = False
 
     @property
-    def primary(self) -> Cluster:
-        """The cluster that is written to."""
-        return self.clusters[0]
+    def primary(self) -> Cluster | None:
+        """The cluster that is written to; ``None`` when the last one was removed."""
+        return self.clusters[0] if self.clusters else None
 
     @property
     def arn(self) -> str:
@@ -127,11 +153,40 @@ class Snapshot:
 
 
 @dataclass(eq=False)
+class Backup:
+    """A DB snapshot: a base backup of an instance's server, kept under ``directory`` once it is ``available``."""
+
+    identifier: str
+    instance: Instance
+    zone: str
+    directory: Path
+    asked: Instant
+    created: Instant | None = None
+    status: str = "creating"
+
+    @property
+    def region(self) -> str:
+        """Where it is kept."""
+        return self.instance.region
+
+    @property
+    def arn(self) -> str:
+        """The snapshot's ARN."""
+        return naming.arn("rds", self.region, f"snapshot:{self.identifier}")
+
+
+@dataclass(eq=False)
 class Group:
     """A parameter group with the values that a user has set."""
 
     plan: ParameterGroup
     values: dict[str, str] = field(default_factory=dict)
+    description: str = ""
+
+    @property
+    def arn(self) -> str:
+        """The group's ARN."""
+        return naming.arn("rds", self.plan.region, f"{'cluster-pg' if self.plan.cluster else 'pg'}:{self.plan.name}")
 
 
 class Estate:
@@ -158,14 +213,18 @@ class Estate:
         self.events = Journal(clock)
         self.instances: dict[str, Instance] = {}
         self.clusters: dict[str, Cluster] = {}
-        self.global_group: GlobalGroup | None = None
+        self.global_groups: dict[str, GlobalGroup] = {}
         self.snapshots: dict[str, Snapshot] = {}
-        self.groups = {(plan.region, plan.name): Group(plan, dict(plan.parameters)) for plan in design.parameter_groups}
+        self.backups: dict[tuple[str, str], Backup] = {}
+        self.groups = {
+            (plan.region, plan.name, plan.cluster): Group(plan, dict(plan.parameters))
+            for plan in design.parameter_groups
+        }
+        """By region, name, and whether it is a cluster's: the two kinds are named independently."""
         self.lost: set[str] = set()
         self.dark_zones: set[tuple[str, str]] = set()
         self.closed = False
-        self.made = len(design.instances)
-        """How many addresses are given out; the next instance gets the next one."""
+        self._tags: dict[str, dict[str, str]] = {}
         self._dice: dict[str, random.Random] = {}
 
     def draw(self, key: str) -> Duration:
@@ -179,6 +238,18 @@ class Estate:
     def lead(self) -> Duration:
         """How long before its moment a promotion is ordered, so that the first write succeeds at that moment."""
         return seconds(_LEAD_REAL_SECONDS * self.clock.speed)
+
+    def tags(self, arn: str) -> Mapping[str, str]:
+        """A resource's tags: what it was made or tagged with, or else the design's."""
+        return self._tags.get(arn, self.design.tags)
+
+    def tag(self, arn: str, tags: Mapping[str, str]) -> None:
+        """Give a resource these tags and no others."""
+        self._tags[arn] = dict(tags)
+
+    def forget_tags(self, arn: str) -> None:
+        """A resource is gone."""
+        self._tags.pop(arn, None)
 
     def instance(self, identifier: str, region: str) -> Instance:
         """By identifier or ARN; ``DBInstanceNotFound`` when the region has none."""
@@ -215,7 +286,7 @@ class Estate:
         return instance.source is None
 
     def source_node(self, instance: Instance) -> PostgresNode | None:
-        """The node that a reader or replica should stream from now; ``None`` for a writer."""
+        """The node that a reader or replica should stream from now; ``None`` for a writer, or when it is gone."""
         if self.is_writer(instance):
             return None
         if instance.cluster:
@@ -223,13 +294,18 @@ class Estate:
         source = str(instance.source)
         if source in self.clusters:
             return self._cluster_source(self.clusters[source])
-        found = self.instances[source]
-        if found.cluster:
+        found = self.instances.get(source)
+        if found is not None and found.cluster:
             return self._cluster_source(self.clusters[found.cluster])
-        return found.node
+        return found.node if found is not None else None
+
+    def global_of(self, cluster: Cluster) -> GlobalGroup | None:
+        """The global cluster that a cluster belongs to."""
+        return self.global_groups.get(cluster.global_cluster or "")
 
     def _cluster_source(self, cluster: Cluster) -> PostgresNode | None:
         writer = self.writer(cluster)
-        if writer is None and self.global_group is not None and cluster in self.global_group.clusters:
-            writer = self.writer(self.global_group.primary)
+        group = self.global_of(cluster)
+        if writer is None and group is not None and group.primary is not None:
+            writer = self.writer(group.primary)
         return writer.node if writer else None

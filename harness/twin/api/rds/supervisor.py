@@ -69,9 +69,11 @@ class Supervisor:
     def _look(self, instance: Instance) -> None:
         if self._estate.closed or instance.identifier in self._busy or self._out_of_care(instance):
             return
+        if not instance.settled:
+            return
         if instance.rebuild_from is not None:
             self._run(instance, lambda: self._rebuild(instance), "rebuild")
-        elif instance.status != "available":
+        elif not instance.working:
             return
         elif not instance.node.alive:
             self._crashed(instance)
@@ -89,8 +91,8 @@ class Supervisor:
 
     def _crashed(self, instance: Instance) -> None:
         with self._estate.lock:
-            if instance.status != "available":
-                return
+            if not instance.working or instance.node.alive or self._out_of_care(instance):
+                return  # somebody else took it in hand since it was looked at
             group = self._estate.clusters.get(instance.cluster or "")
             writer = self._estate.is_writer(instance)
             if group is not None and writer and instance.in_sync and len(group.members) > 1:
@@ -113,15 +115,13 @@ class Supervisor:
         self._estate.scheduler.later(span, lambda: self._restart(instance), f"restart {instance.identifier}")
 
     def _restart(self, instance: Instance) -> None:
-        upstream = self._estate.source_node(instance)
         try:
-            if upstream is None:
-                instance.node.start()
-            else:
-                instance.node.start_standby(upstream)
+            if instance.status == "rebooting" and not instance.node.alive:
+                replication.launch(self._estate, instance)
         finally:
             with self._estate.lock:
-                instance.status = "available"  # should it be down still, the next look finds it crashed again
+                if instance.status == "rebooting":
+                    instance.status = "available"  # should it be down still, the next look finds it crashed again
         self._tell(instance, "recovery", "Recovery of the DB instance is complete.")
 
     def _rebuild(self, instance: Instance) -> None:
@@ -161,17 +161,18 @@ class Supervisor:
             replication.relent(instance)
             self._dropped[instance.identifier] = monotonic_nanoseconds()
             LOG.warning("%s goes on without its standby", instance.identifier)
-        elif not instance.in_sync:
+        elif not instance.in_sync or replication.outdated(estate, instance):
             self._take_back(instance)
 
     def _take_back(self, instance: Instance) -> None:
-        nodes = replication.peers(self._estate, instance)
+        with self._estate.lock:
+            nodes = replication.peers(self._estate, instance)
         rested = monotonic_nanoseconds() - self._dropped.get(instance.identifier, 0) > _REST_REAL_SECONDS * 1e9
-        if not nodes or not rested:
+        if not rested:
             return
         names = {str(row[0]) for row in instance.node.sql(_CAUGHT_UP, real_seconds=_LOOK_REAL_SECONDS)}
         with self._estate.lock:
-            if replication.enough(instance, nodes, names) and instance.status == "available":
+            if replication.enough(instance, nodes, names) and instance.working:
                 replication.insist(self._estate, instance)
 
     def _is_silent(self, instance: Instance, error: TwinFault) -> None:

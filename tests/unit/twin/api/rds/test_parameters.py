@@ -66,14 +66,16 @@ def test_a_change_is_described_and_told(estate: Estate) -> None:
     assert modify(estate, "max_standby_streaming_delay", "-1") == {"DBParameterGroupName": "agentauri-replica"}
     modify(estate, "max_connections", "50", "pending-reboot")
     describe = ParameterGroups(estate).handlers()["DescribeDBParameters"]
-    found = describe(
-        call(estate, "DescribeDBParameters", DBParameterGroupName="agentauri-replica", Source="user", MaxRecords=2)
-    )
-    assert [item["ParameterName"] for item in found["Parameters"]] == [
+    found = describe(call(estate, "DescribeDBParameters", DBParameterGroupName="agentauri-replica", Source="user"))
+    assert {item["ParameterName"] for item in found["Parameters"]} == {
         "recovery_min_apply_delay",
         "max_standby_streaming_delay",
-    ]
-    assert found["Marker"] == "2"
+        "max_connections",
+    }
+    every = describe(call(estate, "DescribeDBParameters", DBParameterGroupName="agentauri-replica", MaxRecords=20))
+    assert (len(every["Parameters"]), every["Marker"]) == (20, "20")
+    with pytest.raises(AwsError, match="between 20 and 100"):
+        describe(call(estate, "DescribeDBParameters", DBParameterGroupName="agentauri-replica", MaxRecords=2))
     (event, _) = estate.events.describe(call(estate, "DescribeEvents"))["Events"]
     assert event["SourceType"] == "db-parameter-group"
     assert event["EventCategories"] == ["configuration change"]

@@ -2,158 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
-import shutil
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from harness.clock import Clock, Instant, monotonic_nanoseconds, real_sleep
+from harness.clock import real_sleep
 from harness.errors import TwinFault
 from harness.twin import names as naming
-from harness.twin.api.rds.service import Rds
-from harness.twin.calls import AwsError, Call
 from harness.twin.designs import catalogue
-from harness.twin.designs.model import Design, ParameterGroup, Timing
-from harness.twin.names import Names
-from harness.twin.network.network import Network
-from harness.twin.schedule import Scheduler
+from harness.twin.designs.model import ParameterGroup
+from tests.contract.rds_world import Load, World, code, needs_root, until, world
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not Path("/dev/net/tun").exists(), reason="needs root and /dev/net/tun"
-)
-SPEED = 10.0
+pytestmark = needs_root
 GLOBAL = "agentauri-global"
-CACHE = Path(f"/dev/shm/gameday-rds-cache-{os.getpid()}")
-
-
-@dataclass
-class Metrics:
-    points: list[tuple[str, str, Mapping[str, str], float]] = field(default_factory=list)
-
-    def publish(
-        self,
-        region: str,
-        namespace: str,
-        metric: str,
-        dimensions: Mapping[str, str],
-        value: float,
-        *,
-        at: Instant | None = None,
-        unit: str = "None",
-        high_resolution: bool = False,
-    ) -> None:
-        self.points.append((region, metric, dict(dimensions), value))
-
-
-@dataclass
-class World:
-    clock: Clock
-    network: Network
-    names: Names
-    scheduler: Scheduler
-    metrics: Metrics
-    rds: Rds
-    boot_real_seconds: float
-
-    def call(self, operation: str, region: str = "us-east-1", **parameters: Any) -> Mapping[str, Any]:
-        call = Call("rds", operation, region, "test", parameters, self.clock.now())
-        return self.rds.handlers()[operation](call)
-
-    def instance(self, identifier: str, region: str = "us-east-1") -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.call("DescribeDBInstances", region, DBInstanceIdentifier=identifier)
-        return found["DBInstances"][0]  # type: ignore[no-any-return]
-
-    def cluster(self, identifier: str, region: str = "us-east-1") -> Mapping[str, Any]:
-        return self.call("DescribeDBClusters", region, DBClusterIdentifier=identifier)["DBClusters"][0]  # type: ignore[no-any-return]
-
-    def messages(self, region: str = "us-east-1") -> list[str]:
-        return [event["Message"] for event in self.call("DescribeEvents", region)["Events"]]
-
-    def write(self, identifier: str, event: int) -> None:
-        self.rds.node(identifier).sql("insert into heartbeat(region, beat) values ($1, 0)", (event,), real_seconds=3)
-
-    def written(self, identifier: str) -> set[int]:
-        return {row[0] for row in self.rds.node(identifier).sql("select region::int from heartbeat")}
-
-    def leads_to(self, name: str) -> tuple[str, ...]:
-        pointer = self.names.lookup(name)
-        while pointer is not None and pointer.cname:
-            pointer = self.names.lookup(pointer.cname)
-        return pointer.addresses if pointer else ()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _cache() -> Iterator[None]:
-    CACHE.mkdir(mode=0o755)
-    try:
-        yield
-    finally:
-        shutil.rmtree(CACHE, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def world(design: Design, timings: Mapping[str, float]) -> Iterator[World]:
-    """The design's databases, with fixed durations in AWS seconds."""
-    fixed = {key: Timing(timings.get(key, 5), timings.get(key, 5), "test") for key in design.timings}
-    design = replace(design, timings=fixed)
-    state = Path(f"/dev/shm/gameday-rds-{os.getpid()}")
-    state.mkdir(mode=0o755)
-    clock = Clock.start(SPEED)
-    network, names, scheduler, metrics = Network(clock, design, state), Names(), Scheduler(clock), Metrics()
-    rds = Rds(clock, network, names, scheduler, metrics, design, state, cache=CACHE)
-    try:
-        rds.prepare()
-        network.up()
-        began = monotonic_nanoseconds()
-        rds.boot()
-        took = (monotonic_nanoseconds() - began) / 1e9
-        yield World(clock, network, names, scheduler, metrics, rds, took)
-        assert scheduler.failures == []
-    finally:
-        rds.stop()
-        scheduler.close()
-        network.down()
-        shutil.rmtree(state, ignore_errors=True)
-
-
-class Load(threading.Thread):
-    """Writes numbered rows to a node until it fails."""
-
-    def __init__(self, world: World, identifier: str, first: int) -> None:
-        super().__init__(daemon=True)
-        self._node = world.rds.node(identifier)
-        self._first = first
-        self.acknowledged: set[int] = set()
-        self.start()
-
-    def run(self) -> None:
-        with contextlib.suppress(TwinFault), self._node.session() as session:
-            for event in range(self._first, self._first + 1_000_000):
-                session.query("insert into heartbeat(region, beat) values ($1, 0)", (event,))
-                self.acknowledged.add(event)
-
-
-def until(true: Callable[[], object], real_seconds: float = 8) -> None:
-    end = monotonic_nanoseconds() + real_seconds * 1e9
-    while True:
-        with contextlib.suppress(TwinFault):
-            if true():
-                return
-        assert monotonic_nanoseconds() < end, "gave up waiting"
-        real_sleep(0.02)
-
-
-def code(action: Callable[[], object]) -> str:
-    with pytest.raises(AwsError) as caught:
-        action()
-    return caught.value.code
 
 
 def test_a_multi_az_instance_fails_over_to_its_hidden_standby_and_loses_nothing() -> None:
