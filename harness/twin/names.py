@@ -42,6 +42,11 @@ def backplane(octet: int, zone: str) -> str:
     return f"10.{octet}.{250 + zone_index(zone)}"
 
 
+def security_group_id(region: str, tier: Tier) -> str:
+    """The AWS id of a tier's security group, e.g. ``sg-use1data``."""
+    return f"sg-{short(region)}{tier}"
+
+
 def subnet_id(region: str, zone: str, tier: Tier) -> str:
     """The AWS id of a subnet, e.g. ``subnet-use1a-public``."""
     return f"subnet-{short(region)}{zone}{tier}"

@@ -60,7 +60,7 @@ class SecurityGroups:
         self._groups = {
             identifier: SecurityGroup(identifier, tier, tuple(subnets[tier]))
             for tier in TIERS
-            for identifier in (group_id(region, tier),)
+            for identifier in (names.security_group_id(region, tier),)
         }
         for group in self._groups.values():
             for permission in _initial(group.tier, peers):
@@ -165,11 +165,6 @@ class SecurityGroups:
         ingress, egress = (enforced(group.rules, members, egress=egress) for egress in (False, True))
         for place, _ in group.subnets:
             self._network.apply_group(place, ingress, egress)
-
-
-def group_id(region: str, tier: Tier) -> str:
-    """The id of a tier's security group."""
-    return f"sg-{names.short(region)}{tier}"
 
 
 def _initial(tier: Tier, peers: Sequence[str]) -> Iterator[Permission]:

@@ -8,8 +8,11 @@ from typing import Any
 
 from harness.twin import names
 from harness.twin.api.rds.state import AURORA, LONGEST_STOP, Backup, Cluster, Estate, GlobalGroup, Instance, Snapshot
+from harness.twin.designs.model import RegionPlan
 from harness.twin.engines import postgres_template
 from harness.twin.engines.postgres_sql import PORT
+
+SUBNET_GROUP = "agentauri-data"
 
 
 def tags(estate: Estate, arn: str) -> list[Mapping[str, str]]:
@@ -38,7 +41,8 @@ def instance(estate: Estate, item: Instance) -> Mapping[str, Any]:
         "MultiAZ": item.standby is not None,
         "BackupRetentionPeriod": item.retention,
         "DBSecurityGroups": [],
-        "VpcSecurityGroups": [],
+        "VpcSecurityGroups": _security_groups(item.region),
+        "DBSubnetGroup": _subnet_group(estate.design.region(item.region)),
         "DBParameterGroups": [
             {"DBParameterGroupName": item.parameter_group, "ParameterApplyStatus": _applied(item, cluster=False)}
         ],
@@ -69,6 +73,29 @@ def instance(estate: Estate, item: Instance) -> Mapping[str, Any]:
     if item.source:
         shape.update(_source(estate, item))
     return shape
+
+
+def _security_groups(region: str) -> list[Mapping[str, str]]:
+    return [{"VpcSecurityGroupId": names.security_group_id(region, "data"), "Status": "active"}]
+
+
+def _subnet_group(plan: RegionPlan) -> Mapping[str, Any]:
+    """The DBSubnetGroup of a region: the data subnets."""
+    subnets = [
+        {
+            "SubnetIdentifier": names.subnet_id(plan.name, zone, "data"),
+            "SubnetAvailabilityZone": {"Name": f"{plan.name}{zone}"},
+            "SubnetStatus": "Active",
+        }
+        for zone in plan.zones
+    ]
+    return {
+        "DBSubnetGroupName": SUBNET_GROUP,
+        "DBSubnetGroupDescription": "Data subnets",
+        "VpcId": f"vpc-{names.short(plan.name)}",
+        "SubnetGroupStatus": "Complete",
+        "Subnets": subnets,
+    }
 
 
 def _applied(item: Instance, *, cluster: bool) -> str:
@@ -128,7 +155,8 @@ def cluster(estate: Estate, item: Cluster) -> Mapping[str, Any]:
             }
             for member in members
         ],
-        "VpcSecurityGroups": [],
+        "VpcSecurityGroups": _security_groups(item.region),
+        "DBSubnetGroup": SUBNET_GROUP,
         "StorageEncrypted": True,
         "DbClusterResourceId": resource_id("cluster", item.arn),
         "DBClusterArn": item.arn,
