@@ -33,7 +33,7 @@ from harness.topology import (
     Zone,
 )
 
-_CARRIERS: Mapping[tuple[type, type], Callable[[Estate, Any], Carrier]] = {
+KNOWN: Mapping[tuple[type, type], Callable[[Estate, Any], Carrier]] = {
     (Stop, Writer): StopWriterCarrier,
     (Stop, Replica): StopReplicaCarrier,
     (Stop, Tasks): StopTasksCarrier,
@@ -49,13 +49,14 @@ _CARRIERS: Mapping[tuple[type, type], Callable[[Estate, Any], Carrier]] = {
     (Lose, ControlPlane): NatureCarrier,
     (Cut, Link): NatureCarrier,
 }
+"""By kind of fault and kind of target; ``Blackhole`` has one carrier for all of its targets."""
 
 
 def carrier_of(fault: Fault, estate: Estate, run: str) -> Carrier:
     """The carrier of a fault on this estate; raises ``Refused`` for what cannot be carried out there."""
     if isinstance(fault, Blackhole):
         return BlackholeCarrier(estate, fault, run)
-    carrier = _CARRIERS.get((type(fault), type(fault.target)))
+    carrier = KNOWN.get((type(fault), type(fault.target)))
     if carrier is None:
         raise HarnessFault(f"nothing carries out {title(fault)}.")
     return carrier(estate, fault)

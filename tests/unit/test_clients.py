@@ -1,0 +1,45 @@
+"""Kinds of clients: what they do with names and connections, and how the record tells it."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness import clients
+from harness.clock import minutes, seconds
+from harness.errors import BadInput
+from harness.requests import WRITES
+from harness.session import target_file
+from harness.target import load
+
+TARGET = load(target_file("twin"))
+
+
+def test_honest_clients_follow_dns_and_let_connections_go():
+    plan = clients.plan(TARGET, "honest", clients.READS, 1)
+    assert plan.ttl_policy == "honour"
+    assert clients.policy(plan).connection_age == seconds(TARGET.load.connection_age_seconds)
+    assert set(plan.rates.values()) == {TARGET.load.rate_per_second}
+
+
+def test_stubborn_clients_keep_both_for_ever():
+    plan = clients.plan(TARGET, "stubborn", clients.READS, 1)
+    assert plan.ttl_policy == "ignore"
+    assert plan.connection_age >= minutes(24 * 60)
+    assert clients.policy(plan).ttl == "ignored"
+    assert clients.policy(plan).connection_age is None
+
+
+def test_a_storm_connects_anew_for_each_request_and_may_be_larger():
+    plan = clients.plan(TARGET, "storm", clients.READS, 2)
+    assert plan.ttl_policy == "close"
+    assert set(plan.rates.values()) == {2 * TARGET.load.rate_per_second}
+
+
+def test_reads_only_means_no_write():
+    assert clients.READS
+    assert not set(clients.READS) & set(WRITES)
+
+
+def test_an_unknown_kind_is_named():
+    with pytest.raises(BadInput, match="'rude' is not one of honest, stubborn, storm"):
+        clients.plan(TARGET, "rude", clients.READS, 1)
