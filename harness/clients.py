@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from harness.clock import minutes, seconds
@@ -31,7 +32,14 @@ def plan(target: Target, kind: str, mix: Mapping[str, int], times: float) -> Loa
         deadline=seconds(shape.deadline_seconds),
         connection_age=_FOR_EVER if kind == "stubborn" else seconds(shape.connection_age_seconds),
         ttl_policy=KINDS[kind],
+        monitoring_token=_token(target),
     )
+
+
+def _token(target: Target) -> str:
+    """Strangers may sign up ten times an hour and address; the twin takes any token for a monitor's."""
+    variable = target.api.monitoring_token_variable
+    return os.environ.get(variable, "") if variable else "twin" if target.target.kind == "twin" else ""
 
 
 def policy(planned: LoadPlan) -> ClientPolicy:

@@ -34,10 +34,14 @@ class Limits(_Table):
 
 
 class Api(_Table):
-    """The name that clients call."""
+    """The name that clients call, and the token that spares their sign-up the limit for strangers.
+
+    The token is a secret: it comes from the environment variable named here.
+    """
 
     host: str = Field(min_length=1)
     port: int = Field(default=80, ge=1, le=65535)
+    monitoring_token_variable: str | None = None
 
 
 class DatabaseAccess(_Table):

@@ -97,6 +97,7 @@ class Traffic:
         self._writer = RequestWriter(Path(settings.record), settings.clock, settings.location_index)
         self._customer = Customer(self._client, self._writer, settings.clock, self._tell)
         self._renewal: gevent.Greenlet | None = None
+        self._over = False
         self._arrivals = Arrivals(
             rate=settings.real_rate,
             start=settings.start_monotonic_nanoseconds,
@@ -120,7 +121,13 @@ class Traffic:
         self._arrivals.run()
 
     def end(self) -> None:
-        """Let what is under way end, so that no write that left stays without a record; then close the record."""
+        """Let what is under way end, so that no write that left stays without a record; then close the record.
+
+        Locust may say twice that it is quitting; the second time there is nothing left to end.
+        """
+        if self._over:
+            return
+        self._over = True
         self._arrivals.stop()
         if self._renewal is not None:
             self._renewal.kill()

@@ -43,3 +43,13 @@ def test_reads_only_means_no_write():
 def test_an_unknown_kind_is_named():
     with pytest.raises(BadInput, match="'rude' is not one of honest, stubborn, storm"):
         clients.plan(TARGET, "rude", clients.READS, 1)
+
+
+def test_the_token_that_spares_the_limit_comes_from_the_environment(monkeypatch):
+    assert clients.plan(TARGET, "honest", clients.READS, 1).monitoring_token
+    api = TARGET.api.model_copy(update={"monitoring_token_variable": "A_TOKEN"})
+    named = TARGET.model_copy(update={"api": api})
+    monkeypatch.setenv("A_TOKEN", "secret")
+    assert clients.plan(named, "honest", clients.READS, 1).monitoring_token == "secret"
+    monkeypatch.delenv("A_TOKEN")
+    assert clients.plan(named, "honest", clients.READS, 1).monitoring_token == ""
