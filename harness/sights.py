@@ -38,13 +38,13 @@ def written_elsewhere(sight: Sight, region: str) -> str | None:
 
 def alarm_is_not(sight: Sight, word: str, state: str) -> str | None:
     """The states of the alarms whose name contains a word, when none is in ``state`` and has said so to its queue."""
-    for (region, name), alarm in sight.alarms.items():
-        if word in name and alarm.state == state:
-            if (region, name, state) in sight.notified:
-                return None
-            return f"{name} in {region} is {state}, its notification has not arrived"
-    states = {f"{name} in {region}": seen.state for (region, name), seen in sight.alarms.items() if word in name}
-    return f"{states or 'no such alarm'}"
+    meant = {key: seen.state for key, seen in sight.alarms.items() if word in key[1]}
+    silent = [f"{name} in {region}" for (region, name), seen in meant.items() if seen == state]
+    if any(seen == state and (region, name, state) in sight.notified for (region, name), seen in meant.items()):
+        return None
+    if silent:
+        return f"{', '.join(silent)} is {state}, its notification has not arrived"
+    return ", ".join(f"{name} in {region} is {seen}" for (region, name), seen in meant.items()) or "no such alarm"
 
 
 def ringing(sight: Sight) -> str | None:

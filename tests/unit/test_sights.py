@@ -45,6 +45,14 @@ def test_an_alarm_must_have_told_its_queue():
     assert sights.alarm_is_not(seen, "nothing", "OK") == "no such alarm"
 
 
+def test_of_alarms_in_several_regions_one_that_has_told_is_enough():
+    seen = sight("OK")
+    seen.alarms["us", "replica-lag-high"] = alarm("OK")
+    assert "has not arrived" in str(sights.alarm_is_not(seen, "replica-lag", "OK"))
+    seen.notified.add(("us", "replica-lag-high", "OK"))
+    assert sights.alarm_is_not(seen, "replica-lag", "OK") is None
+
+
 def test_what_rings():
     assert sights.ringing(sight("OK")) is None
     assert sights.ringing(sight("ALARM")) == "alarm replica-lag-high in eu rings"
