@@ -17,6 +17,8 @@ from typing import Any, Protocol
 from harness.clock import Clock, Duration, Instant, seconds
 from harness.errors import TwinFault
 from harness.twin import names
+from harness.twin.api.route53.health_checks import health_check_id
+from harness.twin.api.route53.observations import HEALTHY_SHARE
 from harness.twin.calls import AwsError, MetricSink
 from harness.twin.designs.model import Design
 from harness.twin.engines.postgres_sql import Deadline, Session
@@ -27,8 +29,8 @@ _LOG = logging.getLogger("twin.automation")
 ROLE = "agentauri"
 NAMESPACE = "AgentAuri"
 ALARM = "writer-unreachable"
-BEAT = seconds(1)
-BEAT_REAL_SECONDS = 0.1
+BEAT = seconds(0.5)
+BEAT_REAL_SECONDS = 0.05
 DEADLINE = seconds(3)
 PUBLISH = seconds(5)
 WATCH = seconds(5)
@@ -287,8 +289,23 @@ class RegionSwitch:
         return any(alarm["StateValue"] == "ALARM" and alarm["ActionsEnabled"] for alarm in self._alarms(region))
 
     def _is_well(self, region: str) -> bool:
-        """Whether the writer's own region reaches it: then a link is down, and moving the writer would do harm."""
-        return any(alarm["StateValue"] == "OK" for alarm in self._alarms(region))
+        """Whether the writer's own region reaches it and serves clients: then only a link between regions is down, and
+        moving the writer would do the harm that it should prevent."""
+        return any(alarm["StateValue"] == "OK" for alarm in self._alarms(region)) and self._is_served(region)
+
+    def _is_served(self, region: str) -> bool:
+        """What the health checkers, who ask from outside, saw of the region's endpoint last."""
+        for check in self._design.health_checks:
+            if check.region == region:
+                wanted = {"HealthCheckId": health_check_id(check.identifier)}
+                try:
+                    seen = self._call("route53", "GetHealthCheckStatus", "us-east-1", wanted)["HealthCheckObservations"]
+                except AwsError as error:
+                    _LOG.warning("GetHealthCheckStatus: %s", error)
+                    return False
+                good: int = sum(item["StatusReport"]["Status"].startswith("Success") for item in seen)
+                return bool(good > HEALTHY_SHARE * len(seen))
+        return True
 
     def _alarms(self, region: str) -> list[Mapping[str, Any]]:
         try:

@@ -25,6 +25,7 @@ class Cloud:
         self.status = "available"
         self.ringing: set[str] = set()
         self.silent: set[str] = set()
+        self.dark = False
         self.up = {US, EU, AP}
         self.failovers: list[Mapping[str, Any]] = []
 
@@ -34,6 +35,9 @@ class Cloud:
         if operation == "DescribeAlarms":
             state, acts = "ALARM" if region in self.ringing else "OK", region not in self.silent
             return {"MetricAlarms": [{"AlarmName": "writer-unreachable", "StateValue": state, "ActionsEnabled": acts}]}
+        if operation == "GetHealthCheckStatus":
+            status = "Failure: no answer" if self.dark else "Success: HTTP Status Code 200, OK"
+            return {"HealthCheckObservations": [{"StatusReport": {"Status": status}}] * 16}
         if operation == "DescribeGlobalClusters":
             members = [
                 {
@@ -96,6 +100,12 @@ def test_a_link_that_is_cut_moves_nothing_while_the_writers_region_is_well(cloud
     switch.look()
     assert not cloud.failovers
     cloud.ringing = {EU, US}
+    switch.look()
+    assert len(cloud.failovers) == 1
+
+
+def test_a_region_that_serves_nobody_is_not_well_whatever_it_says_of_itself(cloud: Cloud, switch: RegionSwitch) -> None:
+    cloud.ringing, cloud.dark = {EU}, True
     switch.look()
     assert len(cloud.failovers) == 1
 
