@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from harness.clock import Instant, minutes, seconds
 from harness.cloud.estate import Estate
@@ -42,6 +41,7 @@ def restored(estate: Estate, region: str, snapshot: str, name: str) -> Iterator[
         Engine="aurora-postgresql",
     )
     try:
+        _await(estate, f"{name} to be restored", lambda: _cluster_status(estate, region, name))
         call(
             "rds",
             region,
@@ -57,19 +57,52 @@ def restored(estate: Estate, region: str, snapshot: str, name: str) -> Iterator[
 
 
 def _endpoint(estate: Estate, region: str, instance: str) -> str:
-    last: Mapping[str, Any] = {}
-    for _ in estate.clock.every(seconds(5), minutes(60)):
+    def look() -> str:
         found = estate.cloud.call("rds", region, "describe_db_instances", DBInstanceIdentifier=instance)
-        last = found["DBInstances"][0]
-        if last["DBInstanceStatus"] == "available":
-            return str(last["Endpoint"]["Address"])
-    raise OutOfPatience(f"{instance} to be restored", str(last.get("DBInstanceStatus")))
+        return str(found["DBInstances"][0]["DBInstanceStatus"])
+
+    _await(estate, f"{instance} to be restored", look)
+    found = estate.cloud.call("rds", region, "describe_db_instances", DBInstanceIdentifier=instance)
+    return str(found["DBInstances"][0]["Endpoint"]["Address"])
+
+
+def _cluster_status(estate: Estate, region: str, name: str) -> str:
+    found = estate.cloud.call("rds", region, "describe_db_clusters", DBClusterIdentifier=name)
+    return str(found["DBClusters"][0]["Status"])
+
+
+def _await(estate: Estate, what: str, look: Callable[[], str]) -> None:
+    last = "nothing"
+    for _ in estate.clock.every(seconds(5), minutes(60)):
+        last = look()
+        if last == "available":
+            return
+    raise OutOfPatience(what, last)
 
 
 def _delete(estate: Estate, region: str, name: str) -> None:
-    try:
-        estate.cloud.call("rds", region, "delete_db_instance", DBInstanceIdentifier=f"{name}-1", SkipFinalSnapshot=True)
-    except CloudFault as error:
-        if "NotFound" not in error.code:
-            raise
-    estate.cloud.call("rds", region, "delete_db_cluster", DBClusterIdentifier=name, SkipFinalSnapshot=True)
+    call = estate.cloud.call
+    _gone(
+        estate,
+        f"{name}-1",
+        lambda: call("rds", region, "delete_db_instance", DBInstanceIdentifier=f"{name}-1", SkipFinalSnapshot=True),
+    )
+    _gone(estate, name, lambda: call("rds", region, "delete_db_cluster",
+                                     DBClusterIdentifier=name, SkipFinalSnapshot=True))  # fmt: skip
+
+
+def _gone(estate: Estate, name: str, delete: Callable[[], object]) -> None:
+    """Delete; what is still being made refuses, so ask again. What was never made needs no deleting."""
+    refusal = ""
+    for _ in estate.clock.every(seconds(5), minutes(30)):
+        try:
+            delete()
+        except CloudFault as error:
+            if "NotFound" in error.code:
+                return
+            if not error.code.startswith("InvalidDB"):
+                raise
+            refusal = error.message
+        else:
+            return
+    raise OutOfPatience(f"{name} to be deleted: it is left behind", refusal)

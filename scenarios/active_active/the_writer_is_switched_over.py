@@ -12,6 +12,6 @@ def test_nothing_is_lost_when_the_writer_is_switched_over(gameday):
     with gameday.promising("recovery", "no_lost_writes"), gameday.traffic():
         gameday.steady(seconds(20))
         with gameday.inject(Switchover(GlobalCluster(), to=next_writer)):
-            gameday.wait_for(recovered=True)
+            gameday.wait_for(writer=next_writer, recovered=True)
             gameday.hold(seconds(30))
         gameday.hold(seconds(15))
