@@ -11,7 +11,7 @@ from harness.twin.designs import catalogue
 from tests.contract.rds_world import World, needs_root, refusal, until, world
 
 pytestmark = needs_root
-TIMINGS = {"rds.multi_az_cluster.failover": 4, "rds.reboot": 3, "rds.create_replica": 3, "rds.delete": 2}
+TIMINGS = {"rds.multi_az_cluster.failover": 4, "rds.reboot": 8, "rds.create_replica": 3, "rds.delete": 2}
 
 
 @pytest.fixture(scope="module")

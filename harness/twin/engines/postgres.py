@@ -27,6 +27,7 @@ _STOP_SECONDS = 5.0
 _COPY_SECONDS = 60.0
 _CATCH_UP_SECONDS = 4.0
 _POLL_SECONDS = 0.004
+_REFUSED = 1
 
 
 class Ground(Protocol):
@@ -72,6 +73,7 @@ class PostgresNode:
         self._process: subprocess.Popen[bytes] | None = None
         self._settings: dict[str, str] = {}
         self._frozen = False
+        self._destroyed = False
         self._lock = threading.RLock()
 
     @property
@@ -83,6 +85,15 @@ class PostgresNode:
     def frozen(self) -> bool:
         """Whether the processes are stopped by ``freeze``."""
         return self._frozen
+
+    @property
+    def refused(self) -> bool:
+        """Whether the server ended by its own decision when it was started, as for parameters that it cannot take."""
+        return self._process is not None and self._process.poll() == _REFUSED
+
+    def alone(self) -> AbstractContextManager[object]:
+        """Nobody else changes the node meanwhile: for looking whether it should be started, and starting it."""
+        return self._lock
 
     def create(self, source: Path) -> None:
         """Copy the data directory from a template or from a kept volume."""
@@ -122,6 +133,12 @@ class PostgresNode:
         self._signal(self._tree(), signal.SIGKILL)
         process.wait(_STOP_SECONDS)
         self._frozen = False
+
+    def fence(self) -> None:
+        """Kill the server, also one that somebody is just starting."""
+        self.kill()
+        with self._lock:
+            self.kill()
 
     def freeze(self) -> None:
         """Stop the processes without ending them: connections stay and nothing answers."""
@@ -186,6 +203,8 @@ class PostgresNode:
     def copy_from(self, upstream: PostgresNode) -> None:
         """Take a base backup of ``upstream``, over the network, as this stopped node's data directory."""
         with self._lock:
+            if self._destroyed:
+                raise TwinFault(f"{self.name} is no more")
             template.remove(self.data_directory)
             if not self._base_backup(upstream, self.data_directory):
                 raise TwinFault(f"{self.name} could not be copied from {upstream.name}")
@@ -199,10 +218,11 @@ class PostgresNode:
             raise TwinFault(f"{self.name} could not be backed up")
 
     def destroy(self) -> None:
-        """End the server and delete its data, once whoever is changing the node has finished."""
+        """End the server for ever and delete its data, once whoever is changing the node has finished."""
         self.kill()
         with self._lock:
             self.kill()
+            self._destroyed = True
             template.remove(self.data_directory)
 
     def set_parameters(self, parameters: Mapping[str, str | None]) -> None:

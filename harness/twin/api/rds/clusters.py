@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.clock import ZERO, Instant, seconds
-from harness.twin.api.rds import endpoints, failovers, instances, listing, replication, shapes
+from harness.twin.api.rds import endpoints, failovers, listing, reboots, replication, shapes
 from harness.twin.api.rds.state import AURORA, LONGEST_STOP, Cluster, Estate, Instance
 from harness.twin.calls import AwsError, Call, Handler
 
@@ -64,12 +64,12 @@ class Clusters:
             group = self._available(call)
             if group.engine == AURORA:
                 raise AwsError("InvalidDBClusterStateFault", "Reboot the DB instances of an Aurora DB cluster instead.")
-            group.status = "rebooting"
+            group.take("rebooting")
             writer = estate.writer(group)
             if writer is not None:
                 replication.relent(writer)
             for member in estate.members(group):
-                instances.begin_reboot(estate, member)
+                reboots.begin(estate, member)
             self._when_all(group, "rebooting", ("available", "incompatible-parameters"), "available", None)
             return {"DBCluster": shapes.cluster(estate, group)}
 
@@ -92,9 +92,9 @@ class Clusters:
             members = estate.members(group)
             if any(member.status != "available" for member in members):
                 raise AwsError("InvalidDBInstanceState", f"Not every instance of {group.identifier} is available.")
-            group.status = "stopping"
+            group.take("stopping")
             for member in members:
-                member.status = "stopping"
+                member.take("stopping")
             end = estate.clock.now() + estate.draw("rds.stop")
             estate.scheduler.later(ZERO, lambda: self._halt(group, end), f"stop {group.identifier}")
             return {"DBCluster": shapes.cluster(estate, group)}
@@ -144,16 +144,16 @@ class Clusters:
 
     def _start(self, group: Cluster) -> None:
         estate = self._estate
-        group.status, group.stopped = "starting", None
+        group.take("starting")
+        group.stopped = None
         members = sorted(estate.members(group), key=lambda member: member.identifier != group.writer)
-        for member in members:
-            member.status = "starting"
+        turns = [(member, member.take("starting")) for member in members]
         end = estate.clock.now() + estate.draw("rds.start")
 
         def begin() -> None:
-            for member in members:
-                if member.status == "starting":
-                    instances.come_up(estate, member, "starting")
+            for member, mine in turns:
+                if mine():
+                    reboots.come_up(estate, member, mine)
 
         estate.scheduler.at(end.back(estate.lead), begin, f"start {group.identifier}")
         settled = ("available", "incompatible-parameters", "deleting")

@@ -35,7 +35,7 @@ class Deletion:
             item = estate.instance(str(call.get("DBInstanceIdentifier")), call.region)
             group = estate.clusters.get(item.cluster or "")
             self._may_go(item, group, call)
-            item.status = "deleting"
+            item.take("deleting")
             if group is not None:
                 self._leave(group, item)
             end = estate.clock.now() + estate.draw("rds.delete")
@@ -67,9 +67,9 @@ class Deletion:
                     "InvalidDBClusterStateFault",
                     "Cluster cannot be deleted, it still contains DB instances in non-deleting state.",
                 )
-            group.status = "deleting"
+            group.take("deleting")
             for member in staying:
-                member.status = "deleting"
+                member.take("deleting")
                 self._later(member)
             estate.scheduler.later(ZERO, lambda: self._remove(group), f"delete {group.identifier}")
             return {"DBCluster": shapes.cluster(estate, group)}

@@ -6,9 +6,11 @@ https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.AuroraHigh
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from harness.clock import ZERO, Duration, Instant, real_sleep
 from harness.errors import TwinFault
-from harness.twin.api.rds import endpoints, parameters, replication
+from harness.twin.api.rds import endpoints, parameters, reboots, replication
 from harness.twin.api.rds.state import AURORA, LOG, Cluster, Estate, Instance
 from harness.twin.engines.postgres import PostgresNode
 from harness.twin.engines.postgres_sql import Deadline
@@ -17,26 +19,31 @@ _CATCH_UP_SECONDS = 5.0
 
 
 def multi_az(estate: Estate, instance: Instance) -> None:
-    """Begin the failover of a Multi-AZ instance; the caller has set its status. Called with the lock held."""
+    """Begin the failover of a Multi-AZ instance. Called with the lock held."""
+    mine = instance.take("rebooting")
     estate.events.tell(
         instance.region, "db-instance", instance.identifier, "failover", "Multi-AZ instance failover started."
     )
     end = estate.clock.now() + estate.draw("rds.multi_az_instance.failover")
-    estate.scheduler.later(ZERO, instance.node.kill, f"kill {instance.identifier}")
+    estate.scheduler.later(ZERO, instance.node.fence, f"kill {instance.identifier}")
     estate.scheduler.at(
-        end.back(estate.lead), lambda: _finish_multi_az(estate, instance, end), f"fail {instance.identifier} over"
+        end.back(estate.lead),
+        lambda: _finish_multi_az(estate, instance, end, mine),
+        f"fail {instance.identifier} over",
     )
 
 
-def _finish_multi_az(estate: Estate, instance: Instance, end: Instant) -> None:
+def _finish_multi_az(estate: Estate, instance: Instance, end: Instant, mine: Callable[[], bool]) -> None:
     old, new = instance.node, instance.standby
-    if instance.status == "deleting":
+    if not mine():
         return
     if new is None or not _promote(new):
-        _restart_instead(estate, instance)
+        _restart_instead(estate, instance, mine)
         return
     estate.clock.sleep_until(end)
     with estate.lock:
+        if not mine():
+            return
         instance.node, instance.standby = new, old
         instance.zone, instance.standby_zone = instance.standby_zone or instance.zone, instance.zone
         instance.in_sync = False
@@ -62,7 +69,7 @@ def restore_standby(instance: Instance) -> None:
 
 def cluster(estate: Estate, group: Cluster, target: Instance | None) -> None:
     """Begin a cluster's failover to ``target`` or to the reader that has received most. Called with the lock held."""
-    group.status = "failing-over"
+    mine = group.take("failing-over")
     old = estate.writer(group)
     chosen = target or _first_reader(estate, group)
     where = "same" if old and chosen and old.zone == chosen.zone else "cross"
@@ -71,17 +78,23 @@ def cluster(estate: Estate, group: Cluster, target: Instance | None) -> None:
         estate.events.tell(group.region, "db-cluster", group.identifier, "failover", message)
     end = estate.clock.now() + cluster_span(estate, group)
     trusted = _trusted(estate, group, old)
+    still: Callable[[], bool] | None = None
     if old:
-        if old.working:
-            old.status = "rebooting"
+        if old.status != "deleting":
+            still = old.take("modifying" if old.status == "modifying" else "rebooting")
         # Out of sync, an orderly end lets those who stream receive what they miss; a crash would lose it.
-        leave = old.node.kill if old.in_sync else old.node.stop
-        estate.scheduler.later(ZERO, leave, f"end {old.identifier}")
-    estate.scheduler.at(
-        end.back(estate.lead),
-        lambda: _finish_cluster(estate, group, target, trusted, end),
-        f"fail {group.identifier} over",
-    )
+        if not old.in_sync:
+            estate.scheduler.later(ZERO, old.node.stop, f"stop {old.identifier}")
+        else:
+            estate.scheduler.later(ZERO, old.node.fence, f"end {old.identifier}")
+
+    def finish() -> None:
+        if not mine():
+            return
+        if not _finish_cluster(estate, group, target, trusted, end, mine):
+            _promote_previous(estate, group, old, still, mine)
+
+    estate.scheduler.at(end.back(estate.lead), finish, f"fail {group.identifier} over")
 
 
 def cluster_span(estate: Estate, group: Cluster) -> Duration:
@@ -102,17 +115,24 @@ def _first_reader(estate: Estate, group: Cluster) -> Instance | None:
 
 
 def _finish_cluster(
-    estate: Estate, group: Cluster, target: Instance | None, trusted: list[Instance], end: Instant
-) -> None:
+    estate: Estate,
+    group: Cluster,
+    target: Instance | None,
+    trusted: list[Instance],
+    end: Instant,
+    mine: Callable[[], bool],
+) -> bool:
+    """Promote a reader; ``False`` when none can take over."""
     with estate.lock:
         old = estate.writer(group)
         members = estate.members(group)
     chosen = _elect([reader for reader in trusted if reader in members], target)
     if chosen is None or not _promote(chosen.node):
-        _promote_previous(estate, group, old)
-        return
+        return False
     estate.clock.sleep_until(end)
     with estate.lock:
+        if not mine():
+            return True
         group.writer = chosen.identifier
         chosen.in_sync = False
         group.status = "available"
@@ -126,6 +146,7 @@ def _finish_cluster(
         f"Completed failover to DB instance: {chosen.identifier}",
     )
     rejoin(estate, group, chosen, old)
+    return True
 
 
 def rejoin(estate: Estate, group: Cluster, writer: Instance, old: Instance | None) -> None:
@@ -185,9 +206,15 @@ def _promote(node: PostgresNode) -> bool:
     return True
 
 
-def _promote_previous(estate: Estate, group: Cluster, old: Instance | None) -> None:
+def _promote_previous(
+    estate: Estate,
+    group: Cluster,
+    old: Instance | None,
+    still: Callable[[], bool] | None,
+    mine: Callable[[], bool],
+) -> None:
     """No reader can take over: the old writer starts again."""
-    if old is not None:
+    if old is not None and still is not None:
         estate.events.tell(
             group.region,
             "db-cluster",
@@ -195,17 +222,16 @@ def _promote_previous(estate: Estate, group: Cluster, old: Instance | None) -> N
             "failover",
             f"Promoting previous primary again: {old.identifier}",
         )
-        _restart_instead(estate, old)
+        _restart_instead(estate, old, still)
     with estate.lock:
-        group.status = "available"
+        if mine():
+            group.status = "available"
 
 
-def _restart_instead(estate: Estate, instance: Instance) -> None:
-    if instance.status == "deleting":
-        return
+def _restart_instead(estate: Estate, instance: Instance, mine: Callable[[], bool]) -> None:
     replication.relent(instance)
-    instance.node.kill()
-    instance.node.start()
+    with instance.node.alone():
+        if mine():
+            instance.node.kill()
+    reboots.come_up(estate, instance, mine)
     estate.events.tell(instance.region, "db-instance", instance.identifier, "availability", "DB instance restarted")
-    with estate.lock:
-        instance.status = "available"

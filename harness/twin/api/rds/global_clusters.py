@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.clock import ZERO, Instant
 from harness.errors import TwinFault
-from harness.twin.api.rds import endpoints, listing, replication, retirement, shapes
+from harness.twin.api.rds import endpoints, listing, reboots, replication, retirement, shapes
 from harness.twin.api.rds.membership import global_cluster, member, promoted
 from harness.twin.api.rds.state import LOG, Cluster, Estate, Failover, GlobalGroup, Instance
 from harness.twin.calls import AwsError, Call, Handler
@@ -63,7 +63,7 @@ class GlobalClusters:
             change = Failover(self._fit(group, target, data_loss=data_loss), target, data_loss)
             group.failover = change
             group.status = "failing-over" if data_loss else "switching-over"
-            target.status = "promoting"
+            target.take("promoting")
             word = "failover" if data_loss else "switchover"
             _tell(estate, target, word, "started")
             span = estate.draw(f"aurora.global_{word}")
@@ -72,7 +72,7 @@ class GlobalClusters:
                 estate.scheduler.later(ZERO, lambda: retirement.fence_if_reachable(estate, change.source), "fence")
                 estate.scheduler.at(end.back(estate.lead), lambda: self._finish(group, change, end), f"global {word}")
             else:
-                change.source.status = "modifying"
+                change.source.take("modifying")
                 estate.scheduler.at(end.back(span / 2), lambda: self._quiesce(group, change, end), "quiesce")
             return {"GlobalCluster": shapes.global_cluster(estate, group)}
 
@@ -102,8 +102,10 @@ class GlobalClusters:
         writer = estate.writer(source)
         if writer is not None:
             replication.relent(writer)
-            writer.status = "rebooting"
-            writer.node.stop()
+            with estate.lock:
+                writer.take("rebooting")
+            with writer.node.alone():
+                writer.node.stop()
         estate.events.tell(
             source.region,
             "db-cluster",
@@ -118,8 +120,7 @@ class GlobalClusters:
         with self._estate.lock:
             group.status, group.failover, change.target.status = "available", None, "available"
         _tell(self._estate, change.target, "failover" if change.data_loss else "switchover", "failed")
-        if not change.data_loss:
-            self._take_back(change.source)
+        self._take_back(change.source)
 
     def _finish(self, group: GlobalGroup, change: Failover, end: Instant) -> None:
         estate = self._estate
@@ -148,41 +149,67 @@ class GlobalClusters:
     def _turn(self, cluster: Cluster, writer: Instance, *, demoted: bool) -> None:
         """After a switchover nobody is rebuilt: the secondaries follow the new primary, the old one joins them."""
         estate = self._estate
-        members = [each for each in estate.members(cluster) if each.settled]
+        with estate.lock:
+            members = [each for each in estate.members(cluster) if each.settled]
+            turns = {each.identifier: each.take("rebooting") for each in members if demoted}
         for each in members:
             each.node.set_parameters({replication.SYNCHRONOUS: None})
             if demoted:
-                each.node.stop()
-                each.node.start_standby(writer.node)
-            if not replication.attach(each.node, writer.node):
+                self._demote(each, writer)
+            elif not replication.attach(each.node, writer.node):
                 each.rebuild_from = writer.node
         with estate.lock:
             if demoted:
                 cluster.status = "available"
-                for each in members:
+            for each in members:
+                if demoted and turns[each.identifier]() and each.rebuild_from is None:
                     each.status = "available"
             endpoints.point_cluster(estate, cluster)
+
+    def _demote(self, item: Instance, writer: Instance) -> None:
+        """Follow the new primary; whoever cannot is left to the supervisor."""
+        try:
+            with item.node.alone():
+                item.node.stop()
+                item.node.start_standby(writer.node)
+            followed = not item.node.beyond(writer.node)
+        except TwinFault as error:
+            LOG.warning("%s does not follow %s yet: %s", item.identifier, writer.identifier, error)
+            followed = False
+        if not followed:
+            item.rebuild_from = writer.node
 
     def _crown(self, group: GlobalGroup, change: Failover, chosen: Instance) -> None:
         change.target.writer = chosen.identifier
         change.target.status = "available"
         chosen.in_sync = False
         change.source.writer = None
+        change.source.take(change.source.status)  # a failover within its region, wherever that is, crowns nobody now
         group.clusters.remove(change.target)
         group.clusters.insert(0, change.target)
         group.status, group.failover = "available", None
+        for cluster in group.clusters[1:]:
+            cluster.retired |= change.data_loss  # from this moment none of them can be the next one's target
         for cluster in (change.target, change.source):
             endpoints.point_cluster(self._estate, cluster)
         endpoints.point_global(self._estate)
 
     def _take_back(self, source: Cluster) -> None:
-        writer = self._estate.writer(source)
-        if writer is not None and not writer.node.alive:
-            writer.node.start()
-        with self._estate.lock:
-            source.status = "available"
-            if writer is not None:
-                writer.status = "available"
+        """The old primary writes again, should it have been stopped or fenced; its writer starts first."""
+        estate = self._estate
+        with estate.lock:
+            if source.status != "modifying":
+                return  # it was out of reach all the time
+            mine = source.take("modifying")
+            members = [each for each in estate.members(source) if each.settled]
+            members.sort(key=lambda each: each.identifier != source.writer)
+            turns = [(each, each.take(each.status)) for each in members]
+        for each, turn in turns:
+            reboots.come_up(estate, each, turn)
+        with estate.lock:
+            if mine():
+                source.status = "available"
+                endpoints.point_cluster(estate, source)
 
 
 def _streams(item: Instance) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.clock import ZERO, Instant
-from harness.errors import TwinFault
-from harness.twin.api.rds import backups, endpoints, failovers, listing, parameters, replication, shapes
-from harness.twin.api.rds.state import LOG, LONGEST_STOP, Estate, Instance
+from harness.twin.api.rds import backups, failovers, listing, reboots, shapes
+from harness.twin.api.rds.state import LONGEST_STOP, Estate, Instance
 from harness.twin.calls import AwsError, Call, Handler
 
 
@@ -54,7 +53,7 @@ class Instances:
                     "InvalidDBInstanceState", f"DB cluster {cluster.identifier} is in {cluster.status} state."
                 )
             if not call.get("ForceFailover"):
-                begin_reboot(estate, item)
+                reboots.begin(estate, item)
             elif item.standby is None:
                 raise AwsError(
                     "InvalidParameterCombination", "You can't force a failover: the DB instance isn't Multi-AZ."
@@ -64,7 +63,6 @@ class Instances:
                     "InvalidDBInstanceState", f"The standby of DB instance {item.identifier} is not in sync."
                 )
             else:
-                item.status = "rebooting"
                 failovers.multi_az(estate, item)
             return {"DBInstance": shapes.instance(estate, item)}
 
@@ -88,9 +86,9 @@ class Instances:
                 )
             if call.get("DBSnapshotIdentifier"):
                 backups.final(estate, item, call, "DBSnapshotIdentifier")
-            item.status = "stopping"
+            mine = item.take("stopping")
             end = estate.clock.now() + estate.draw("rds.stop")
-            estate.scheduler.later(ZERO, lambda: self._halt(item, end), f"stop {item.identifier}")
+            estate.scheduler.later(ZERO, lambda: self._halt(item, end, mine), f"stop {item.identifier}")
             return {"DBInstance": shapes.instance(estate, item)}
 
     def start(self, call: Call) -> Mapping[str, Any]:
@@ -108,17 +106,17 @@ class Instances:
             self._start(item)
             return {"DBInstance": shapes.instance(estate, item)}
 
-    def _halt(self, item: Instance, end: Instant) -> None:
+    def _halt(self, item: Instance, end: Instant, mine: Callable[[], bool]) -> None:
         estate = self._estate
         backups.take(estate, item)
         for server in (item.node, item.standby):
             if server is not None:
                 server.stop()
-        estate.scheduler.at(end, lambda: self._rest(item), f"stop {item.identifier}")
+        estate.scheduler.at(end, lambda: self._rest(item, mine), f"stop {item.identifier}")
 
-    def _rest(self, item: Instance) -> None:
+    def _rest(self, item: Instance, mine: Callable[[], bool]) -> None:
         with self._estate.lock:
-            if item.status != "stopping":
+            if not mine():
                 return
             stopped = item.stopped = self._estate.clock.now()
             item.status = "stopped"
@@ -138,15 +136,15 @@ class Instances:
         )
 
     def _start(self, item: Instance) -> None:
-        item.status, item.stopped = "starting", None
+        mine, item.stopped = item.take("starting"), None
         end = self._estate.clock.now() + self._estate.draw("rds.start")
         lead = end.back(self._estate.lead)
-        self._estate.scheduler.at(lead, lambda: self._begin(item), f"start {item.identifier}")
+        self._estate.scheduler.at(lead, lambda: self._begin(item, mine), f"start {item.identifier}")
 
-    def _begin(self, item: Instance) -> None:
-        if item.status != "starting":
+    def _begin(self, item: Instance, mine: Callable[[], bool]) -> None:
+        if not mine():
             return
-        come_up(self._estate, item, "starting")
+        reboots.come_up(self._estate, item, mine)
         tell(self._estate, item, "notification", "DB instance started")
 
 
@@ -156,53 +154,6 @@ def available(estate: Estate, call: Call) -> Instance:
     if item.status != "available":
         raise _unavailable(item)
     return item
-
-
-def begin_reboot(estate: Estate, item: Instance) -> None:
-    """Take a server down now and up again after the time a reboot takes. Lock held."""
-    item.status = "rebooting"
-    replication.excuse(estate, item)
-    if item.cluster:
-        endpoints.point_cluster(estate, estate.clusters[item.cluster])
-    tell(estate, item, "availability", "DB instance shutdown")
-    end = estate.clock.now() + estate.draw("rds.reboot")
-    estate.scheduler.later(ZERO, lambda: _shut_down(estate, item, end), f"reboot {item.identifier}")
-
-
-def _shut_down(estate: Estate, item: Instance, end: Instant) -> None:
-    for server in (item.node, item.standby):
-        if server is not None:
-            server.stop()
-
-    def up() -> None:
-        if item.status == "rebooting":
-            come_up(estate, item, "rebooting")
-            tell(estate, item, "availability", "DB instance restarted")
-
-    estate.scheduler.at(end.back(estate.lead), up, f"reboot {item.identifier}")
-
-
-def come_up(estate: Estate, item: Instance, during: str) -> None:
-    """Start an instance's stopped servers; it is ``available`` then if its status is still ``during``.
-
-    One whose parameters PostgreSQL refuses is ``incompatible-parameters`` until they are changed and it is rebooted.
-    """
-    status = "available"
-    try:
-        if item.standby is not None and not item.standby.alive:
-            parameters.apply(estate, item, everything=True)
-            replication.relent(item)
-            item.standby.start_standby(item.node, wait=False)
-        replication.launch(estate, item)
-    except TwinFault as error:
-        LOG.warning("%s does not start: %s", item.identifier, error)
-        status = "incompatible-parameters"
-        tell(estate, item, "failure", "The DB instance has invalid parameters.")
-    with estate.lock:
-        if item.status == during:
-            item.status = status
-            if item.cluster:
-                endpoints.point_cluster(estate, estate.clusters[item.cluster])
 
 
 def tell(estate: Estate, item: Instance, category: str, message: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.clock import ZERO, Instant
 from harness.errors import TwinFault
-from harness.twin.api.rds import boot, failovers, instances, parameters, replication, shapes
+from harness.twin.api.rds import boot, failovers, instances, parameters, reboots, replication, shapes
 from harness.twin.api.rds.state import LOG, Estate, Instance
 from harness.twin.calls import AwsError, Call, Handler
 
@@ -144,9 +144,8 @@ class Modification:
                 return
             item.instance_class = wanted
             if item.standby is not None and item.in_sync:
-                item.status = "rebooting"
                 failovers.multi_az(estate, item)
             else:
-                instances.begin_reboot(estate, item)
+                reboots.begin(estate, item)
         message = "Finished applying modification to DB instance class"
         instances.tell(estate, item, "configuration change", message)

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PostgreSQL.Replicati
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.clock import ZERO, Instant
@@ -151,20 +151,23 @@ class Replicas:
 
 def promotion(estate: Estate, item: Instance) -> None:
     """Begin the promotion of an available replica. Lock held."""
-    item.status = "modifying"
+    mine = item.take("modifying")
+    item.rebuild_from = None
     span, reboot = estate.draw("rds.promote"), estate.draw("rds.reboot")
     end = estate.clock.now() + span
 
     def go_down() -> None:
+        if not mine():
+            return
         item.node.stop()
         begin = end.back(estate.lead * 2)
-        estate.scheduler.at(begin, lambda: _crown(estate, item, end), f"promote {item.identifier}")
+        estate.scheduler.at(begin, lambda: _crown(estate, item, end, mine), f"promote {item.identifier}")
 
     estate.scheduler.at(end.back(min(span, reboot)), go_down, f"reboot {item.identifier}")
 
 
-def _crown(estate: Estate, item: Instance, end: Instant) -> None:
-    if item.status != "modifying":
+def _crown(estate: Estate, item: Instance, end: Instant, mine: Callable[[], bool]) -> None:
+    if not mine():
         return
     if not item.node.alive:
         item.node.start_standby(estate.source_node(item))

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from harness.clock import seconds
+from harness.errors import TwinFault
 from harness.twin.api.rds import endpoints, replication
-from harness.twin.api.rds.state import LOG, Cluster, Estate, Snapshot
+from harness.twin.api.rds.state import LOG, Cluster, Estate, Instance, Snapshot
 from harness.twin.engines import postgres_template
 
 _PREFIX = "rds:unplanned-global-failover-"
 _AGAIN = seconds(2)
 
 
-def fence_if_reachable(estate: Estate, cluster: Cluster) -> None:
-    """End the old primary's servers, best effort: one in a lost region goes on until the region returns."""
-    if cluster.region in estate.lost:
-        LOG.info("%s is out of reach and goes on", cluster.identifier)
-        return
+def fence_if_reachable(estate: Estate, cluster: Cluster) -> Callable[[], bool]:
+    """End the old primary's servers, best effort: one in a lost region goes on until the region returns.
+
+    Whatever was under way with the cluster or its instances ends too. Returns whether it still is the caller's.
+    """
     with estate.lock:
-        cluster.status = "modifying"
+        if cluster.region in estate.lost:
+            LOG.info("%s is out of reach and goes on", cluster.identifier)
+            return cluster.take(cluster.status)
+        mine = cluster.take("modifying")
         members = [member for member in estate.members(cluster) if member.settled]
         for member in members:
-            member.status = "rebooting"
+            member.take("rebooting")
+            member.rebuild_from = None
     for member in sorted(members, key=lambda member: member.identifier != cluster.writer):
+        member.node.fence()
         replication.relent(member)
-        member.node.kill()
     endpoints.point_cluster(estate, cluster)
+    return mine
 
 
 def retire(estate: Estate, cluster: Cluster, *, keep_volume: bool) -> None:
@@ -34,14 +42,14 @@ def retire(estate: Estate, cluster: Cluster, *, keep_volume: bool) -> None:
     """
     with estate.lock:
         cluster.retired = True
+    mine = fence_if_reachable(estate, cluster)
     if cluster.region in estate.lost:
         return
-    fence_if_reachable(estate, cluster)
     if keep_volume and _wrote(estate, cluster):
         keep(estate, cluster)
     _tell(estate, cluster, "Started resynchronizing members")
     end = estate.clock.now() + estate.draw("aurora.global_rebuild")
-    estate.scheduler.at(end, lambda: _rebuild(estate, cluster), f"rebuild {cluster.identifier}")
+    estate.scheduler.at(end, lambda: _rebuild(estate, cluster, mine), f"rebuild {cluster.identifier}")
 
 
 def returning(estate: Estate, region: str) -> None:
@@ -80,26 +88,43 @@ def _wrote(estate: Estate, cluster: Cluster) -> bool:
     return any(member.node.upstream is None and member.settled for member in estate.members(cluster))
 
 
-def _rebuild(estate: Estate, cluster: Cluster) -> None:
-    """Rebuild every member from the primary, once that can be reached; asked again until then."""
+def _rebuild(estate: Estate, cluster: Cluster, mine: Callable[[], bool]) -> None:
+    """Rebuild every member from the primary, once that can be reached and stays up; asked again until then."""
     with estate.lock:
-        if estate.closed or cluster.region in estate.lost or not cluster.retired:
+        if estate.closed or cluster.region in estate.lost or not mine():
             return
         group = estate.global_of(cluster)
         writer = estate.writer(group.primary) if group and group.primary else None
         members = [member for member in estate.members(cluster) if member.settled]
-    if writer is None or not all(member.node.reaches(writer.node) for member in members):
-        estate.scheduler.later(_AGAIN, lambda: _rebuild(estate, cluster), f"rebuild {cluster.identifier}")
+    try:
+        done = writer is not None and all(_rebuilt(member, writer, mine) for member in members)
+    except TwinFault as error:
+        LOG.warning("%s is not rebuilt yet: %s", cluster.identifier, error)
+        done = False
+    if not done:
+        estate.scheduler.later(_AGAIN, lambda: _rebuild(estate, cluster, mine), f"rebuild {cluster.identifier}")
         return
-    for member in members:
-        member.node.rebuild(writer.node)
     with estate.lock:
+        if not mine():
+            return
         cluster.retired = False
         cluster.status = "available"
         for member in members:
             member.status, member.in_sync = "available", True
         endpoints.point_cluster(estate, cluster)
     _tell(estate, cluster, "Finished resynchronizing members")
+
+
+def _rebuilt(member: Instance, writer: Instance, mine: Callable[[], bool]) -> bool:
+    """Let a member stream from the primary, unless it does already; ``False`` when that is out of reach."""
+    if not member.node.reaches(writer.node):
+        return False
+    with member.node.alone():
+        if not mine():
+            return False
+        if not (member.node.alive and member.node.upstream is writer.node and member.node.streaming()):
+            member.node.rebuild(writer.node)
+    return True
 
 
 def _tell(estate: Estate, cluster: Cluster, what: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,25 @@ LONGEST_STOP = minutes(7 * 24 * 60)
 _LEAD_REAL_SECONDS = 0.03
 
 
+class Charge:
+    """What one at a time has in hand: a reboot, a failover, a rebuild, RDS's own watch."""
+
+    status: str
+    turn: int
+
+    def take(self, status: str) -> Callable[[], bool]:
+        """Begin something with it: whatever was under way finds that it is no longer its turn, and ends there.
+
+        Returns whether it still is the caller's. Lock held.
+        """
+        self.status = status
+        self.turn += 1
+        turn = self.turn
+        return lambda: self.turn == turn
+
+
 @dataclass(eq=False)
-class Instance:
+class Instance(Charge):
     """A DB instance. ``standby`` is the hidden one of a Multi-AZ instance; ``source`` makes it a read replica."""
 
     identifier: str
@@ -47,6 +64,7 @@ class Instance:
     source: str | None = None
     cluster: str | None = None
     status: str = "available"
+    turn: int = 0
     in_sync: bool = True
     """Whether the synchronous standbys have every acknowledged row: only then may one of them take over."""
     replicating: bool = True
@@ -80,7 +98,7 @@ class Instance:
 
 
 @dataclass(eq=False)
-class Cluster:
+class Cluster(Charge):
     """A DB cluster. ``writer`` is ``None`` for a secondary of a global cluster; ``volume`` a restored one's data."""
 
     identifier: str
@@ -92,6 +110,7 @@ class Cluster:
     created: Instant
     global_cluster: str | None = None
     status: str = "available"
+    turn: int = 0
     volume: Path | None = None
     retired: bool = False
     """An old primary, or a secondary of one, that must be rebuilt before it may serve again."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from harness.clock import ZERO, Instant, monotonic_nanoseconds, real_sleep, seconds
 from harness.errors import TwinFault
-from harness.twin.api.rds import failovers, replication
+from harness.twin.api.rds import failovers, reboots, replication
 from harness.twin.api.rds.state import LOG, Estate, Instance
 
 _PERIOD = seconds(1)
@@ -72,7 +72,8 @@ class Supervisor:
         if not instance.settled:
             return
         if instance.rebuild_from is not None:
-            self._run(instance, lambda: self._rebuild(instance), "rebuild")
+            if _may_be_rebuilt(instance):
+                self._run(instance, lambda: self._rebuild(instance), "rebuild")
         elif not instance.working:
             return
         elif not instance.node.alive:
@@ -98,30 +99,25 @@ class Supervisor:
             if group is not None and writer and instance.in_sync and len(group.members) > 1:
                 failovers.cluster(self._estate, group, None)
             elif instance.standby is not None and instance.in_sync and instance.standby.alive:
-                instance.status = "rebooting"
                 failovers.multi_az(self._estate, instance)
             elif (instance.region, instance.zone) not in self._estate.dark_zones:
                 self._recover(instance)
 
     def _recover(self, instance: Instance) -> None:
         """Nobody can take over: the server starts again where it was."""
-        instance.status = "rebooting"
+        mine = instance.take("rebooting")
         self._tell(
             instance,
             "recovery",
             "Recovery of the DB instance has started. Recovery time will vary with the amount of data to be recovered.",
         )
         span = self._estate.draw("rds.reboot")
-        self._estate.scheduler.later(span, lambda: self._restart(instance), f"restart {instance.identifier}")
+        self._estate.scheduler.later(span, lambda: self._restart(instance, mine), f"restart {instance.identifier}")
 
-    def _restart(self, instance: Instance) -> None:
-        try:
-            if instance.status == "rebooting" and not instance.node.alive:
-                replication.launch(self._estate, instance)
-        finally:
-            with self._estate.lock:
-                if instance.status == "rebooting":
-                    instance.status = "available"  # should it be down still, the next look finds it crashed again
+    def _restart(self, instance: Instance, mine: Callable[[], bool]) -> None:
+        if not mine():
+            return
+        reboots.come_up(self._estate, instance, mine)
         self._tell(instance, "recovery", "Recovery of the DB instance is complete.")
 
     def _rebuild(self, instance: Instance) -> None:
@@ -132,8 +128,17 @@ class Supervisor:
             return
         if not upstream.alive or upstream.frozen or not instance.node.reaches(upstream):
             return
-        instance.node.rebuild(upstream)
         with self._estate.lock:
+            if not _may_be_rebuilt(instance) or self._out_of_care(instance):
+                return
+            mine = instance.take(instance.status)
+        with instance.node.alone():
+            if not mine():
+                return
+            instance.node.rebuild(upstream)
+        with self._estate.lock:
+            if not mine():
+                return
             instance.rebuild_from = None
             if instance.status == "rebooting":
                 instance.status = "available"
@@ -200,3 +205,8 @@ class Supervisor:
 
     def _tell(self, instance: Instance, category: str, message: str) -> None:
         self._estate.events.tell(instance.region, "db-instance", instance.identifier, category, message)
+
+
+def _may_be_rebuilt(instance: Instance) -> bool:
+    """Not one that is being promoted, stopped or started: that comes to its end first."""
+    return instance.working or instance.status == "rebooting"
