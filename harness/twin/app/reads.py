@@ -25,7 +25,7 @@ class Reads:
         """The rows of one statement; raises ``DatabaseDown`` when no store answers."""
         if self._other is None:
             return await self._preferred.fetch(sql, parameters)
-        if self._shunned_until is None or self._clock.now() > self._shunned_until:
+        if self._asks_preferred():
             try:
                 rows = await self._preferred.fetch(sql, parameters)
             except DatabaseDown:
@@ -34,3 +34,12 @@ class Reads:
                 self._shunned_until = None
                 return rows
         return await self._other.fetch(sql, parameters)
+
+    def _asks_preferred(self) -> bool:
+        """Whether this read asks the preferred store first; of a store that failed, one at a time tries it again."""
+        if self._shunned_until is None:
+            return True
+        if self._clock.now() <= self._shunned_until:
+            return False
+        self._shunned_until = self._clock.now() + _SHUN
+        return True
