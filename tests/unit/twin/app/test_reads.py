@@ -41,13 +41,13 @@ def ask(reads: Reads, times: int = 1) -> list[Any]:
 
 
 def test_the_preferred_store_answers_while_it_can():
-    one, other, reads = stores()
+    _, other, reads = stores()
     assert ask(reads, 3) == ["preferred"] * 3
     assert other.asked == 0
 
 
 def test_one_that_failed_is_tried_again_by_one_at_a_time():
-    one, other, reads = stores()
+    one, _, reads = stores()
     one.down = True
     assert ask(reads) == ["other"]
     before = one.asked
