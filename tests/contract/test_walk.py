@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.contract import walk
-from tests.contract.walk_truth import Truth, allowed
+from tests.contract.walk_truth import Truth, allowed, last_state
 from tests.contract.whole import Whole, running
 from tests.twin.stage import needs_root
 
@@ -21,14 +21,6 @@ SEED, SPEED = 3, 40
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     with running(tmp_path_factory.mktemp("home"), speed=SPEED) as whole:
         yield whole
-
-
-def test_the_api_tells_the_truth_after_legal_and_illegal_calls_and_kills(twin: Whole) -> None:
-    told = walk.Walk(twin, SEED).run(60)
-    assert told.disagreements == []
-    assert (told.calls, told.quiet_points) == (60, 2)
-    assert told.illegal >= 10
-    assert len(told.codes) >= 5
 
 
 def _other_writer(clusters: list[Any]) -> None:
@@ -51,6 +43,10 @@ def _one_more(targets: list[Any]) -> None:
 
 def _ghost(records: list[Any]) -> None:
     records.append({"Name": "walk-0.agentauri.example.", "ResourceRecords": [{"Value": "192.0.2.251"}]})
+
+
+def _rings(alarms: list[Any]) -> None:
+    alarms[0]["StateValue"] = "ALARM" if alarms[0]["StateValue"] != "ALARM" else "OK"
 
 
 class Liar:
@@ -82,6 +78,14 @@ def truth(twin: Whole, liar: Liar) -> Iterator[Truth]:
         yield opened
 
 
+def test_the_api_tells_the_truth_after_legal_and_illegal_calls_and_kills(twin: Whole, truth: Truth) -> None:
+    told = walk.Walk(twin, SEED).beside(truth, 60)
+    assert told.disagreements == []
+    assert (told.calls, told.quiet_points) == (60, 2)
+    assert told.illegal >= 10
+    assert len(told.codes) >= 5
+
+
 @pytest.mark.parametrize(
     ("operation", "key", "lie"),
     [
@@ -90,6 +94,7 @@ def truth(twin: Whole, liar: Liar) -> Iterator[Truth]:
         ("describe_replication_groups", "ReplicationGroups", _as_replica),
         ("describe_target_health", "TargetHealthDescriptions", _one_more),
         ("list_resource_record_sets", "ResourceRecordSets", _ghost),
+        ("describe_alarms", "MetricAlarms", _rings),
     ],
 )
 def test_a_lie_would_be_noticed(liar: Liar, truth: Truth, operation: str, key: str, lie: Callable[[Any], None]) -> None:
@@ -108,3 +113,15 @@ def test_the_first_rule_that_fits_decides() -> None:
     assert allowed(rules, "10.102.0.10", 80, egress=False)
     assert not allowed(rules, "10.102.0.10", 443, egress=False)
     assert not allowed(rules, "10.102.0.10", 80, egress=True)
+
+
+def test_an_alarm_that_is_made_again_has_its_predecessors_history_behind_it() -> None:
+    def item(kind: str, summary: str) -> dict[str, str]:
+        return {"HistoryItemType": kind, "HistorySummary": summary}
+
+    rang = item("StateUpdate", "Alarm updated from OK to ALARM")
+    updated = item("ConfigurationUpdate", 'Alarm "walk-1" updated')
+    created = item("ConfigurationUpdate", 'Alarm "walk-1" created')
+    assert last_state([updated, rang, created]) == "ALARM"
+    assert last_state([updated, created, rang]) == "INSUFFICIENT_DATA"
+    assert last_state([]) == "INSUFFICIENT_DATA"

@@ -76,13 +76,17 @@ class Walk:
     def run(self, calls: int, burst: int = BURST) -> Told:
         """So many calls, with a quiet point after each burst."""
         with Truth(self._twin, self.describe) as truth:
-            self._settle(truth)
-            while self.told.calls < calls:
-                for _ in range(min(burst, calls - self.told.calls)):
-                    self._step(self._calls.next())
-                    if self._calls.chance(0.04):
-                        self._kill()
-                self._compare(truth)
+            return self.beside(truth, calls, burst)
+
+    def beside(self, truth: Truth, calls: int, burst: int = BURST) -> Told:
+        """The same, compared with a truth that is opened already."""
+        self._settle(truth)
+        while self.told.calls < calls:
+            for _ in range(min(burst, calls - self.told.calls)):
+                self._step(self._calls.next())
+                if self._calls.chance(0.04):
+                    self._kill()
+            self._compare(truth)
         return self.told
 
     def _step(self, step: Step) -> None:

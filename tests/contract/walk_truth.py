@@ -211,19 +211,18 @@ class Truth:
         return found + [f"target {at} of {region} is {state}" for at, state in targets.items() if state != "healthy"]
 
     def _alarms(self, region: str) -> list[str]:
-        """An alarm is in the state into which its history last saw it go."""
+        """An alarm is in the state into which its history last saw it go; a new one goes into INSUFFICIENT_DATA.
+
+        CloudWatch keeps the history of a deleted alarm, so one that is made again under its name has that before its
+        own. Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarmHistory.html
+        """
         found: list[str] = []
         for alarm in self._describe("cloudwatch", region, "describe_alarms")["MetricAlarms"]:
-            history = self._describe(
-                "cloudwatch",
-                region,
-                "describe_alarm_history",
-                AlarmName=alarm["AlarmName"],
-                HistoryItemType="StateUpdate",
-                MaxRecords=1,
-            )["AlarmHistoryItems"]
-            if history and not history[0]["HistorySummary"].endswith(f"to {alarm['StateValue']}"):
-                found.append(f"{alarm['AlarmName']} is {alarm['StateValue']}; {history[0]['HistorySummary']}")
+            name, state = alarm["AlarmName"], alarm["StateValue"]
+            told = self._describe("cloudwatch", region, "describe_alarm_history", AlarmName=name, MaxRecords=100)
+            wanted = last_state(told["AlarmHistoryItems"])
+            if state != wanted:
+                found.append(f"{name} of {region} is {state}, {wanted} by its history")
         return found
 
     def _names(self) -> list[str]:
@@ -258,6 +257,16 @@ class Truth:
         group = self._describe("elbv2", region, "describe_target_groups")["TargetGroups"][0]["TargetGroupArn"]
         told = self._describe("elbv2", region, "describe_target_health", TargetGroupArn=group)
         return {item["Target"]["Id"]: item["TargetHealth"]["State"] for item in told["TargetHealthDescriptions"]}
+
+
+def last_state(history: Iterable[Mapping[str, Any]]) -> str:
+    """The state that an alarm's history, newest item first, leaves it in."""
+    for item in history:
+        if item["HistoryItemType"] == "StateUpdate":
+            return str(item["HistorySummary"].rpartition(" ")[2])
+        if item["HistoryItemType"] == "ConfigurationUpdate" and item["HistorySummary"].endswith("created"):
+            break
+    return "INSUFFICIENT_DATA"
 
 
 def allowed(entries: Iterable[Mapping[str, Any]], other: str, port: int, *, egress: bool) -> bool:
