@@ -49,7 +49,8 @@ def quiet(w: World) -> Iterator[None]:
 
 
 def settle(w: World) -> None:
-    until(lambda: unrest(w) == [], real_seconds=15)
+    """Nothing is under way, and RDS has noticed whatever crashed."""
+    until(lambda: unrest(w) == [] and all(w.rds.node(member).alive for member in MEMBERS), real_seconds=15)
 
 
 def unrest(w: World) -> list[str]:
