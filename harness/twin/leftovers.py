@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.twin.network import kernel
 from harness.twin.network.namespaces import apart
-from harness.twin.state import birth, living_init
+from harness.twin.state import NAMES, birth, living_init
 
 _PROC = Path("/proc")
 
@@ -77,13 +77,16 @@ def _inode(path: str) -> int | None:
 
 
 def _net_namespaces(pid: int) -> Iterator[str]:
-    """The one it is in, and those that its mounts name."""
+    """The one it is in, and those that the twin's own mounts name.
+
+    A twin is born with a copy of the host's mounts, and whatever network a neighbour holds there is none of its own.
+    """
     inode = _inode(f"/proc/{pid}/ns/net")
     if inode is not None:
         yield f"net:[{inode}]"
     for line in _lines(f"/proc/{pid}/mountinfo"):
-        root = line.split()[3]
-        if root.startswith("net:["):
+        root, place = line.split()[3:5]
+        if root.startswith("net:[") and Path(place).parent == NAMES:
             yield root
 
 
