@@ -15,8 +15,11 @@ import pytest
 
 from harness.clock import monotonic_nanoseconds, real_sleep
 from harness.errors import TwinFault
+from harness.twin.network.layout import places
+from harness.twin.network.namespaces import Manners, Namespace, apart
 from harness.twin.root import launch, leftovers, shutdown, status
 from harness.twin.state import State, folder, living_init
+from tests.twin.small_world import DESIGN
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="the twin's process tree needs root here"),
@@ -73,6 +76,18 @@ def test_a_twin_is_written_down_and_shut_down(checkout: Path) -> None:
     assert not leftovers(checkout)
     assert status(checkout) is None
     assert shutdown(checkout) is False
+
+
+def test_a_network_that_a_neighbour_holds_is_not_among_its_leftovers(checkout: Path, tmp_path: Path) -> None:
+    names = tmp_path / "netns"
+    names.mkdir()
+    place = next(iter(places(DESIGN)))
+    neighbour = apart(lambda: Namespace.make(place, names, Manners(SPEED)))
+    try:
+        start(checkout)
+        assert leftovers(checkout).namespaces == 12 + 1
+    finally:
+        neighbour.close()
 
 
 def test_init_reaps_orphans(checkout: Path) -> None:
