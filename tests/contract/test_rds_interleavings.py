@@ -121,7 +121,8 @@ def test_a_switchover_while_the_writer_is_rebooted_fails_and_the_writer_writes_o
 @pytest.mark.usefixtures("quiet")
 def test_a_switchover_takes_along_a_reader_that_is_being_rebooted(w: World) -> None:
     to_america(w)
-    for identifier in ("agentauri-us-2", "agentauri-ap-1"):
+    (reader,) = {"agentauri-us-1", "agentauri-us-2"} - {writer(w)}
+    for identifier in (reader, "agentauri-ap-1"):
         reboot(w, identifier)
     move(w, "agentauri-eu", data_loss=False)
     settle(w)

@@ -172,6 +172,19 @@ def test_nodes_on_a_dead_branch_are_known_and_rewound(nodes: list[PostgresNode])
         until(lambda standby=standby: written(standby) == {1, 3})
 
 
+def test_two_that_are_promoted_apart_never_share_a_timeline(nodes: list[PostgresNode]) -> None:
+    _, second, third = replicated(nodes)
+    second.promote()
+    write(second, 1)
+    third.promote()  # it did not hear of the second's promotion
+    write(third, 2)
+    numbers = [node.sql("select pg_walfile_name(pg_current_wal_lsn())")[0][0][:8] for node in (second, third)]
+    assert len(set(numbers)) == 2
+    second.rebuild(third)
+    second.wait_until_streaming()
+    until(lambda: written(second) == {2})
+
+
 def test_a_frozen_server_misses_the_deadline_and_comes_back(nodes: list[PostgresNode]) -> None:
     nodes[0].start()
     nodes[0].freeze()

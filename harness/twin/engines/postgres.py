@@ -19,6 +19,7 @@ from typing import Literal, Protocol
 from harness.clock import real_sleep
 from harness.errors import TwinFault
 from harness.twin.engines import postgres_template as template
+from harness.twin.engines import postgres_timelines as timelines
 from harness.twin.engines.postgres_sql import Deadline, Row, Session, Value
 
 Role = Literal["primary", "standby"]
@@ -155,14 +156,23 @@ class PostgresNode:
         with self._lock:
             if self.role() == "primary":
                 return
-            self.sql("select pg_promote(false)")
-            deadline = Deadline(_START_SECONDS)
-            while self.role() != "primary":
-                if deadline.passed:
-                    raise TwinFault(f"{self.name} was not promoted in time")
-                real_sleep(_POLL_SECONDS)
+            marks = timelines.reserve(self.data_directory)
+            try:
+                self._promote()
+            except TwinFault:
+                timelines.release(marks)
+                raise
+            timelines.share(self.data_directory)
             self.upstream = None
             self.fork = self._fork()
+
+    def _promote(self) -> None:
+        self.sql("select pg_promote(false)")
+        deadline = Deadline(_START_SECONDS)
+        while self.role() != "primary":
+            if deadline.passed:
+                raise TwinFault(f"{self.name} was not promoted in time")
+            real_sleep(_POLL_SECONDS)
 
     def follow(self, upstream: PostgresNode | None) -> None:
         """Stream from ``upstream`` from now on, or from nobody, without a restart.
