@@ -118,9 +118,9 @@ def title(fault: Fault) -> str:
     return f"{type(fault).__name__} {fault.target}"
 
 
-def is_destructive(fault: Fault) -> bool:
-    """Whether the topology stays changed after the undo."""
-    return isinstance(fault, Promote | Switchover) or (isinstance(fault, Lose) and isinstance(fault.target, Region))
+def is_destructive(fault: type[Fault], target: type) -> bool:
+    """Whether the topology stays changed after the undo of a fault of this kind on such a target."""
+    return fault in (Promote, Switchover) or (fault is Lose and target is Region)
 
 
 _PACKETS_ONLY = "network ACLs do not stop what AWS carries itself: its replication goes on, and nothing can be lost"

@@ -204,7 +204,7 @@ class GameDay:
         self._foretell(fault)
         if isinstance(fault, Lag):
             experiment.amend(declared_lag=fault.delay)
-        if is_destructive(fault):
+        if is_destructive(type(fault), type(fault.target)):
             self._session.spend()
         carrier = carrier_of(fault, self._estate, f"{self._session.stamp}-{self._scenario.folder}")
         injection = Injection(

@@ -12,7 +12,7 @@ from harness import card
 from harness.card import Card
 from harness.clock import Duration, milliseconds, minutes, seconds
 from harness.errors import BadInput
-from harness.faults import Fault, Lose, Promote, Switchover
+from harness.faults import Fault, is_destructive
 from harness.objectives import PROMISES
 from harness.topology import Region, Target, Zone
 
@@ -32,7 +32,7 @@ class Kind:
     @property
     def destructive(self) -> bool:
         """Whether it changes the topology for good, as :func:`harness.faults.is_destructive` says of a fault."""
-        return self.fault in (Promote, Switchover) or (self.fault is Lose and self.target is Region)
+        return is_destructive(self.fault, self.target)
 
 
 @dataclass(frozen=True)

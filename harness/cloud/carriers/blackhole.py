@@ -44,35 +44,40 @@ class Endpoint:
         self._region = target.region.name
         self._cache = estate.platform.caches.get(self._region) if isinstance(target, Cache) else None
         seen = discovery.instances(estate.cloud, self._region) if isinstance(target, Database) else []
-        self._hosts = [item.endpoint for item in seen]
-        if not self._hosts and self._cache is None:
+        self._hosts = [self._cache.endpoint] if self._cache else [item.endpoint for item in seen]
+        if not self._hosts:
             raise Refused(f"{self._region} has no {target}.")
         self._seen = "not asked yet"
 
     def dark_since(self, since: Instant) -> Instant | None:
-        """Asked anew each time."""
-        return None if self._answers() else self._estate.clock.now()
+        """Asked anew each time; none of its hosts may answer."""
+        return None if any(self._answers()) else self._estate.clock.now()
 
     def lit_since(self, since: Instant) -> Instant | None:
-        """Asked anew each time."""
-        return self._estate.clock.now() if self._answers() else None
+        """Asked anew each time; every host must answer."""
+        return self._estate.clock.now() if all(self._answers()) else None
 
     def sight(self) -> str:
         """The last answer."""
         return self._seen
 
-    def _answers(self) -> bool:
+    def _answers(self) -> list[bool]:
+        """Of each host, whether it answered."""
+        seen = {host: self._told_by(host) for host in self._hosts}
+        self._seen = "; ".join(f"{host}: {told or 'answered'}" for host, told in seen.items())
+        return [not told for told in seen.values()]
+
+    def _told_by(self, host: str) -> str:
+        """What went wrong with a new connection to a host; empty when it answered."""
         hand, limit = self._estate.hand(self._region), _ASK_REAL_SECONDS
         try:
             if self._cache is not None:
-                hand.redis(self._cache.endpoint, self._cache.port, "PING", limit_seconds=limit)
-            for host in self._hosts:
+                hand.redis(host, self._cache.port, "PING", limit_seconds=limit)
+            else:
                 hand.sql(host, "select 1", limit_seconds=limit)
         except CloudFault as error:
-            self._seen = error.message
-            return False
-        self._seen = "answered"
-        return True
+            return error.message
+        return ""
 
 
 class BlackholeCarrier(Carrier):
@@ -118,7 +123,7 @@ class BlackholeCarrier(Carrier):
         self._darkening.change(arm)
 
     def bites(self, since: Instant) -> Proof | None:
-        """Every try, new and established, hangs or fails."""
+        """Every try hangs or fails: new and established connections of clients, new ones to a private endpoint."""
         assert self._look is not None
         at = self._look.dark_since(since)
         return Proof(at, self._look.sight()) if at else None
