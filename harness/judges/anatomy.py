@@ -9,7 +9,7 @@ with AWS's event or the first accepted write, and what is left is DNS and reconn
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, takewhile
 
 import numpy as np
@@ -18,6 +18,7 @@ from harness.clock import ZERO, Duration, Instant, seconds
 from harness.judges import addresses, windows
 from harness.judges.feasibility import failure_of
 from harness.judges.outage import Recovery, recoveries, worst
+from harness.judges.spells import Spell
 from harness.judges.streams import between, good
 from harness.judges.windows import Window
 from harness.judges.writers import moved
@@ -75,23 +76,26 @@ def anatomy(record: Record) -> list[Stage]:
 
 
 def stages_of(record: Record, one: Recovery) -> list[Stage]:
-    """The stages from the fault to the recovery, end to end; their sum is the recovery time.
+    """The stages of a stream's longest spell, end to end; their sum is that spell.
 
-    An event out of order or after the recovery is not the end of a stage: that stage is marked as not known.
+    An event out of order or after the recovery is not the end of a stage: that stage is marked as not known. A stage
+    that was over before the spell began took none of its time.
     Of a stream that never came back, the stages as far as they went, the last one without an end.
     Empty when the stream was not disturbed.
     """
     if not one.down.nanoseconds:
         return []
+    spell = max(one.spells, key=lambda each: each.longest)
     window, location, operation = one.window, one.stream.location, one.stream.operation
-    recovered = one.turn.at if one.turn else window.ended
+    back = one.turn is not None or spell is not one.spells[-1]
     of_the_writer = failure_of(window.fault.fault) == "writer stopped"
     moves_writer = of_the_writer or (operation in record.header.writes and _writer_moved(record, window))
-    marks = (_writer_marks if moves_writer else _front_marks)(record, window, location, recovered)
+    found = (_writer_marks if moves_writer else _front_marks)(record, window, location, spell.ended)
+    marks = [replace(mark, at=max(mark.at, spell.began)) if mark.at else mark for mark in found]
     budgets = _budgets(record, window, location, operation)
-    if one.turn is None:
-        return _unfinished(window, marks, budgets)
-    return _cut(window.began, [*marks, _Mark("reconnect", recovered, "first good arrival that lasted")], budgets)
+    if not back:
+        return _unfinished(spell, marks, budgets)
+    return _cut(spell.began, [*marks, _Mark("reconnect", spell.ended, "first good arrival that lasted")], budgets)
 
 
 def sentence(stages: Sequence[Stage]) -> str:
@@ -107,13 +111,13 @@ def sentence(stages: Sequence[Stage]) -> str:
     return f"{longest.name} took most of it: {longest.duration}{over} of {whole}{doubt}"
 
 
-def _unfinished(window: Window, marks: Sequence[_Mark], budgets: dict[str, Duration]) -> list[Stage]:
+def _unfinished(spell: Spell, marks: Sequence[_Mark], budgets: dict[str, Duration]) -> list[Stage]:
     """The stages as far as observers saw them end; the next one lasted until the fault was undone."""
     ended = list(takewhile(lambda mark: mark.at is not None, marks))
-    stages = _cut(window.began, [*ended, _Mark("", window.ended, "")], budgets)[:-1]
+    stages = _cut(spell.began, [*ended, _Mark("", spell.ended, "")], budgets)[:-1]
     stuck = marks[len(ended)].name if len(ended) < len(marks) else "reconnect"
-    began = stages[-1].ended if stages else window.began
-    return [*stages, Stage(stuck, began, window.ended, _NEVER, budgets.get(stuck), known=False)]
+    began = stages[-1].ended if stages else spell.began
+    return [*stages, Stage(stuck, began, spell.ended, _NEVER, budgets.get(stuck), known=False)]
 
 
 def _cut(began: Instant, marks: Sequence[_Mark], budgets: dict[str, Duration]) -> list[Stage]:

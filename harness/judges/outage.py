@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.clock import ZERO, Duration, Instant
 from harness.judges import windows
+from harness.judges.spells import Spell, spells
 from harness.judges.streams import Stream, Turn, longest_gap, outages, percentiles, streams, turn
 from harness.judges.windows import HOLD, HOLD_ARRIVALS, Window
 from harness.record import Record
@@ -15,35 +16,47 @@ from harness.verdicts import Number, Ruling
 
 @dataclass(frozen=True)
 class Recovery:
-    """One stream in one fault window.
-
-    ``time`` counts from the call that began the fault, so it is the longest that the outage can have been; the
-    truth may be shorter by up to ``error``: the gap between the last bad and the first good arrival, and the time
-    that the fault took to bite. Both are ``None`` when the stream never came back; zero when it was not disturbed.
-    """
+    """One stream in one fault window."""
 
     window: Window
     stream: Stream
     turn: Turn | None
-    time: Duration | None
-    error: Duration | None
+    spells: tuple[Spell, ...]
+    """When it was down; empty when it was not disturbed."""
     objective: Duration
     held: bool
     """The recovery was seen for long enough before the fault was undone."""
 
     @property
-    def ruling(self) -> Ruling:
-        """KEPT or BROKEN only when the whole error bar lies on one side of the objective."""
-        if self.time is None or self.error is None:
-            return Ruling.BROKEN if self.down > self.objective else Ruling.UNKNOWN
-        if self.time - self.error > self.objective:
-            return Ruling.BROKEN
-        return Ruling.KEPT if self.time <= self.objective and self.held else Ruling.UNKNOWN
+    def time(self) -> Duration | None:
+        """How long it was down in all, at the longest: zero when undisturbed, ``None`` when it never came back.
+
+        The first spell counts from the call that began the fault, so the truth may be shorter by up to ``error``.
+        """
+        return None if self.turn is None else self.down
+
+    @property
+    def error(self) -> Duration | None:
+        """The gap between the last bad and the first good arrival, and the time that the fault took to bite."""
+        return None if self.turn is None else self.down - self.surely_down
 
     @property
     def down(self) -> Duration:
-        """How long the stream was down within the window, at most."""
-        return self.window.span if self.time is None else self.time
+        """How long the stream was down within the window, at the longest."""
+        return sum((spell.longest for spell in self.spells), ZERO)
+
+    @property
+    def surely_down(self) -> Duration:
+        """How long the stream was down within the window, at the shortest."""
+        return sum((spell.shortest for spell in self.spells), ZERO)
+
+    @property
+    def ruling(self) -> Ruling:
+        """KEPT or BROKEN only when the whole error bar lies on one side of the objective."""
+        if self.surely_down > self.objective:
+            return Ruling.BROKEN
+        in_time = self.turn is not None and self.down <= self.objective and self.held
+        return Ruling.KEPT if in_time else Ruling.UNKNOWN
 
     @property
     def where(self) -> str:
@@ -52,12 +65,12 @@ class Recovery:
 
     def sentence(self) -> str:
         """What happened to this stream, in one sentence."""
-        if self.time is None or self.error is None:
+        if self.turn is None:
             ended = {"undone": "the fault was undone", "another fault": "the next fault struck"}
             until = ended.get(self.window.ended_by, "the record ended")
             late = "" if self.ruling is Ruling.BROKEN else f", too soon to judge an objective of {self.objective}"
-            return f"{self.where} was still down after {self.down} when {until}{late}"
-        bar = f"{self.time} (up to {self.error} less)"
+            return f"{self.where} was still down after {self.down}{self._when} when {until}{late}"
+        bar = f"{self.down} (up to {self.down - self.surely_down} less){self._when}"
         if self.ruling is Ruling.BROKEN:
             return f"{self.where} was back after {bar}, later than {self.objective}"
         if self.ruling is Ruling.KEPT:
@@ -65,6 +78,14 @@ class Recovery:
         if not self.held:
             return f"{self.where} was back after {bar}, but for too short a time before the fault was undone"
         return f"{self.where} was back after {bar}: the error bar straddles {self.objective}"
+
+    @property
+    def _when(self) -> str:
+        """Of more than one spell, or of one that did not begin with the fault: that it was so."""
+        if len(self.spells) > 1:
+            return f" in {len(self.spells)} spells"
+        late = self.spells[0].began - self.window.began if self.spells else ZERO
+        return f", from {late} after the fault on" if late > ZERO else ""
 
     def row(self) -> dict[str, Number]:
         """The stream as a row of evidence."""
@@ -82,7 +103,8 @@ class Recovery:
             "recovered_at": str(self.turn.at) if self.turn else None,
             "arrivals": len(rows),
             "bad": int((~self.stream.good).sum()),
-            "outages": outages(self.stream.good),
+            "spells": len(self.spells),
+            "turns_bad": outages(self.stream.good),
             "longest_gap_seconds": round(gap.seconds, 3),
             "success_ratio": round(self.stream.ratio(), 6),
             "p50_ms": p50,
@@ -117,16 +139,13 @@ def _recovery(record: Record, window: Window, stream: Stream, one: Turn | None, 
     objectives = record.header.objectives
     writes = stream.operation in record.header.writes
     objective = objectives.write_recovery_time if writes else objectives.recovery_time
-    if one is None:
-        return Recovery(window, stream, None, None, None, objective, held=False)
-    span = Instant(int(stream.times[-1])) - one.at
-    held = len(stream.good) - one.index >= HOLD_ARRIVALS and span >= HOLD
-    if one.index == 0:
-        return Recovery(window, stream, one, ZERO, ZERO, objective, held)
-    time = one.at - window.began
-    last_bad = one.last_bad if one.last_bad is not None else one.at
-    shortest = max(ZERO, last_bad - bites)
-    return Recovery(window, stream, one, time, time - shortest, objective, held)
+    times, flags, until = stream.times, stream.good, window.ended
+    held = False
+    if one is not None:
+        held = len(flags) - one.index >= HOLD_ARRIVALS and Instant(int(times[-1])) - one.at >= HOLD
+        times, flags, until = times[: one.index], flags[: one.index], one.at
+    found = spells(times, flags, window.began, bites, until) if len(flags) else ()
+    return Recovery(window, stream, one, found, objective, held)
 
 
 def worst(found: Sequence[Recovery]) -> Recovery:

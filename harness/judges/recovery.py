@@ -16,9 +16,11 @@ def recovery(record: Record) -> Verdict:
     """Every operation at every location is back within its objective while the fault still stands.
 
     Definition: from the fault to the intended time of the first good arrival from which the success ratio, counted
-    forward, stays at ``success_ratio`` until the fault is undone. Writes are held against ``write_recovery_time``,
-    all else against ``recovery_time``. The scenario's figure is the worst of all locations and operations. UNKNOWN
-    when the error bar straddles the objective. Units: AWS seconds; latencies in ms from the intended time.
+    forward, stays at ``success_ratio`` until the fault is undone. Where service lasted half a minute in between, that
+    time is not counted: a platform has one minute for all that a fault brings (:mod:`harness.judges.spells`).
+    Writes are held against ``write_recovery_time``, all else against ``recovery_time``. The scenario's figure is the
+    worst of all locations and operations. UNKNOWN when the error bar straddles the objective.
+    Units: AWS seconds; latencies in ms from the intended time.
 
     Source: DESIGN.md, section 5; the stages against https://docs.aws.amazon.com/whitepapers/latest/
     disaster-recovery-workloads-on-aws/disaster-recovery-options-in-the-cloud.html

@@ -83,10 +83,28 @@ def test_a_recovery_that_was_not_seen_to_last_is_unknown() -> None:
 
 
 def test_flapping_counts_to_its_last_outage() -> None:
-    record = run(lambda location, operation, second: 30 <= second < 40 or 80 <= second < 100)
+    record = run(lambda location, operation, second: 30 <= second < 40 or 60 <= second < 100)
     verdict = judge(record)[0]
     assert verdict.ruling is Ruling.BROKEN
     assert verdict.figures["rto_seconds"] == pytest.approx(70, abs=1)
+
+
+def test_a_second_spell_after_a_lasting_calm_adds_to_the_first() -> None:
+    verdict = judge(run(lambda location, operation, second: 30 <= second < 60 or 100 <= second < 140))[0]
+    assert verdict.ruling is Ruling.BROKEN
+    assert verdict.figures["rto_seconds"] == pytest.approx(70, abs=3)
+    assert "in 2 spells" in verdict.reason
+    shorter = judge(run(lambda location, operation, second: 30 <= second < 40 or 100 <= second < 120))[0]
+    assert shorter.ruling is Ruling.KEPT
+
+
+def test_an_outage_that_the_failover_brings_counts_from_its_own_beginning() -> None:
+    verdict = judge(run(lambda location, operation, second: 100 <= second < 120))[0]
+    assert verdict.ruling is Ruling.KEPT
+    assert verdict.figures["rto_seconds"] == pytest.approx(20, abs=3)
+    assert "after the fault on" in verdict.reason
+    stages = anatomy(run(lambda location, operation, second: 100 <= second < 120))
+    assert sum(stage.duration.seconds for stage in stages) == pytest.approx(20, abs=3)
 
 
 def test_an_answer_later_than_the_deadline_is_bad() -> None:
