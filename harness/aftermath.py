@@ -25,6 +25,24 @@ _JOB_TIME = seconds(20)
 """How long the pipeline may take for an event; younger ones are not counted yet."""
 
 
+def await_databases(experiment: Experiment) -> None:
+    """What AWS still rebuilds cannot be read; wait for it, but not for ever: then its view is missing."""
+    estate, told = experiment.estate, False
+    for _ in estate.clock.every(_LOOK, _REBUILT):
+        try:
+            regions = [region.name for region in estate.platform.regions]
+            seen = [item for region in regions for item in discovery.instances(estate.cloud, region)]
+        except CloudFault:
+            continue  # a region does not answer yet
+        busy = [f"{item.identifier} is {item.status}" for item in seen if item.status != "available"]
+        if not busy:
+            return
+        if not told:
+            experiment.enter_phase("catch_up", f"databases: {', '.join(busy)}")
+            told = True
+        experiment.console.glance(f"waiting for databases: {', '.join(busy)}")
+
+
 def read_back(experiment: Experiment) -> None:
     """Write ``readback.json``: every surviving database, the kept volume of a fenced writer, and the pipeline.
 
@@ -32,7 +50,6 @@ def read_back(experiment: Experiment) -> None:
     """
     estate, began = experiment.estate, experiment.began
     missing: list[str] = []
-    _await_databases(experiment)
     with ExitStack() as stack:
         writer, sources = _databases(experiment, missing)
         sources += _volumes(experiment, stack, missing)
@@ -47,21 +64,6 @@ def read_back(experiment: Experiment) -> None:
         ReadBack(complete, tuple(missing), tuple(views), jobs, _promoted_at(experiment)),
     )
     _note_lag(experiment)
-
-
-def _await_databases(experiment: Experiment) -> None:
-    """What AWS still rebuilds cannot be read; wait for it, but not for ever: then the view is missing."""
-    estate = experiment.estate
-    for _ in estate.clock.every(_LOOK, _REBUILT):
-        try:
-            regions = [region.name for region in estate.platform.regions]
-            seen = [item for region in regions for item in discovery.instances(estate.cloud, region)]
-        except CloudFault:
-            continue  # a region does not answer yet
-        busy = [f"{item.identifier} is {item.status}" for item in seen if item.status != "available"]
-        if not busy:
-            return
-        experiment.console.glance(f"waiting for databases: {', '.join(busy)}")
 
 
 def _databases(experiment: Experiment, missing: list[str]) -> tuple[Source | None, list[Source]]:

@@ -158,6 +158,8 @@ class GameDay:
         except BaseException:
             experiment.outcome = Outcome.ABORTED
             raise
+        with allure.step("databases"):
+            aftermath.await_databases(experiment)
         with allure.step("read back"):
             experiment.enter_phase("read_back", "every write, from every database that can be reached")
             aftermath.read_back(experiment)

@@ -13,6 +13,7 @@ import pytest
 
 from harness import catalogue, expectations, matrix, prices, record, undo
 from harness.catalogue import Entry
+from harness.clock import monotonic_nanoseconds
 from harness.cloud import undoing
 from harness.cloud.estate import Estate
 from harness.errors import BadInput, Refused, UndoFailed, Unreadable
@@ -21,8 +22,9 @@ from harness.header import read_header
 from harness.judges import bench
 from harness.matrix import Matrix, Run
 from harness.plugin import FINISHED
-from harness.reporting import columns, site, summary, telling
+from harness.reporting import columns, pace, site, summary, telling
 from harness.reporting.finished import Finished
+from harness.reporting.pace import Pace
 from harness.safety import guard
 from harness.session import HOME, RUNS, Options, Session, is_moot, reach_twin, target_file
 from harness.target import load
@@ -76,6 +78,7 @@ def run(chosen: Sequence[Entry], target_name: str, speed: float, *, as_written: 
     words += ["--gameday-target", str(options.target), "--gameday-speed", f"{speed:g}", "-q", "--no-header"]
     words += ["--alluredir", str(RESULTS), "--tb=short", "-p", "no:cacheprovider", f"--rootdir={HOME}"]
     words += ["--as-written"] if as_written else []
+    began = monotonic_nanoseconds()
     code = pytest.main(words, plugins=[collector])
     if not collector.finished:
         return _without_runs(code, collector)
@@ -85,6 +88,8 @@ def run(chosen: Sequence[Entry], target_name: str, speed: float, *, as_written: 
     if step_summary:
         with Path(step_summary).open("a") as file:
             file.write(summary.markdown(verdict))
+    spent = (monotonic_nanoseconds() - began) / 1e9
+    sys.stdout.write(f"{_pace(collector.finished, spent).sentence()}\n")
     sys.stdout.write(f"\nreport: {_site(collector.finished, options.version).relative_to(HOME)}\n")
     if as_expected:
         return held(chosen, expected, options.version, collector)
@@ -180,6 +185,14 @@ def report(run_name: str) -> Path:
 
 def _site(finished: Sequence[Finished], version: str) -> Path:
     return site.build(RESULTS, SITE, finished, decision_matrix([], version))
+
+
+def _pace(finished: Sequence[Finished], wall_seconds: float) -> Pace:
+    records = []
+    for one in finished:
+        with _left_out(one.folder.name):
+            records.append(record.load(one.folder))
+    return pace.pace(records, wall_seconds)
 
 
 def decision_matrix(sessions: Sequence[str], version: str) -> Matrix:

@@ -1,0 +1,45 @@
+"""How a session used its wall time: what of it was spent on the experiments themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from harness.record import Record
+from harness.timeline import PhaseBegan, of
+
+LIVE = ("steady", "inject", "takeover", "hold", "undo", "catch_up")
+"""The phases in which something is waited for or measured; all else (boot, reading back, judging) is dead time."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Real seconds: of the whole session, and of the experiments in it."""
+
+    wall_seconds: float
+    live_seconds: float
+
+    @property
+    def dead_ratio(self) -> float:
+        """The share of the session outside steady state, fault, hold and catch-up, 0 to 1."""
+        return max(0.0, 1 - self.live_seconds / self.wall_seconds) if self.wall_seconds else 0.0
+
+    def sentence(self) -> str:
+        """The session's length and its dead time, in words."""
+        return (
+            f"Took {self.wall_seconds / 60:.1f} min, {self.dead_ratio:.0%} of it dead time: "
+            "outside steady state, fault, hold and catch-up."
+        )
+
+
+def pace(records: Iterable[Record], wall_seconds: float) -> Pace:
+    """The pace of a session that took ``wall_seconds`` and left these records."""
+    return Pace(wall_seconds, sum(live_seconds(record) for record in records))
+
+
+def live_seconds(record: Record) -> float:
+    """Real seconds that a run spent in its live phases; a last phase without an end counts nothing."""
+    phases: Sequence[PhaseBegan] = list(of(record.events, PhaseBegan))
+    spans = [after.at - before.at for before, after in pairwise(phases) if before.phase in LIVE]
+    return sum(span.seconds for span in spans) / record.header.speed
