@@ -10,7 +10,7 @@ import allure
 
 from harness import aftermath, sights
 from harness import clients as kinds
-from harness.clock import Duration, minutes, seconds
+from harness.clock import ZERO, Duration, minutes, seconds
 from harness.cloud import configuration, discovery
 from harness.cloud.carriers import carrier_of
 from harness.cloud.estate import Estate
@@ -35,6 +35,9 @@ from loadtests.settings import MIX
 _LOOK = seconds(1)
 _RECENT = seconds(5)
 _PATIENCE = minutes(8)
+"""For what comes after a fault: what nature or AWS rebuilds takes its time."""
+_BEYOND = minutes(4)
+"""So much longer than the objective a recovery is waited for, so that a late one is measured and not cut off."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +242,7 @@ class GameDay:
         state: str = "ALARM",
         served: bool = False,
         recovered: bool = False,
-        patience: Duration = _PATIENCE,
+        patience: Duration | None = None,
     ) -> None:
         """Wait until what is asked for is so; raises ``OutOfPatience`` that quotes the last sight.
 
@@ -247,7 +250,10 @@ class GameDay:
         served. ``healthy``: everybody is back at the nearest region. ``writer``: that region writes. ``alarm``: the
         alarm whose name contains the word is in ``state`` and has said so to its queue. ``served``: all requests
         succeed again. ``recovered``: likewise, and the component is whole by its own account.
+
+        ``patience``: how long, for each; without it well beyond what is owed while a fault stands, else eight minutes.
         """
+        patience = patience or self._patience(alarm)
         looks: list[tuple[str, Callable[[], str | None]]] = []
         see, near = self._sight, self._nearest_regions
         if serving:
@@ -270,6 +276,12 @@ class GameDay:
             with allure.step(f"wait for {what}"):
                 self._running().enter_phase("takeover" if not healthy else "catch_up", f"waiting for {what}")
                 self._await(what, look, patience)
+
+    def _patience(self, alarm: str | None) -> Duration:
+        if not self._injections:
+            return _PATIENCE
+        owed = self.objectives
+        return max(owed.recovery_time, owed.write_recovery_time, owed.alarm_delay if alarm else ZERO) + _BEYOND
 
     def _foretell(self, fault: Fault) -> None:
         """Say, before anything is touched, when the live configuration cannot keep the objective."""
