@@ -76,6 +76,7 @@ class GameDay:
         self._experiment: Experiment | None = None
         self._load: Load | None = None
         self._injections: list[Injection] = []
+        self._destructive = False
         self._telling_from = self._estate.clock.now()
         """Before that, requests that met the last fault may not have ended yet."""
         self._console = Console(self._estate.clock)
@@ -135,12 +136,30 @@ class GameDay:
         with experiment.told_by(self._finish), experiment:
             self._experiment = experiment
             try:
-                with self._ending(experiment):
+                with self._unchanged(experiment), self._ending(experiment):
                     yield
             finally:
                 if moved_region(experiment.timeline.events()):
                     self._session.spend()
                 self._experiment = None
+
+    @contextmanager
+    def _unchanged(self, experiment: Experiment) -> Iterator[None]:
+        """The world is at the end as it was, roles aside; however the body ended, that is looked at."""
+        try:
+            before = aftermath.take_inventory(experiment)
+        except Refused:
+            experiment.outcome = Outcome.REFUSED
+            raise
+        try:
+            yield
+        finally:
+            destructive = self._destructive or moved_region(experiment.timeline.events())
+            try:
+                aftermath.compare_world(experiment, before, destructive=destructive)
+            except UndoFailed:
+                self._session.spend()
+                raise
 
     @contextmanager
     def _ending(self, experiment: Experiment) -> Iterator[None]:
@@ -210,6 +229,7 @@ class GameDay:
         if isinstance(fault, Lag):
             experiment.amend(declared_lag=fault.delay)
         if is_destructive(type(fault), type(fault.target)):
+            self._destructive = True
             self._session.spend()
         carrier = carrier_of(fault, self._estate, f"{self._session.stamp}-{self._scenario.folder}")
         injection = Injection(

@@ -16,6 +16,7 @@ from harness.judges.recovery import recovery
 from harness.judges.routing import failback, routing
 from harness.judges.sessions import sessions
 from harness.judges.staleness import bounded_staleness
+from harness.judges.world import world
 from harness.judges.writers import automatic, single_writer
 from harness.record import Record
 from harness.verdicts import Ruling, Verdict
@@ -61,7 +62,7 @@ def judge(record: Record) -> list[Verdict]:
     """
     promised = [verdict for promise in record.header.promises for verdict in judge_one(record, promise)]
     broken = [_inverted(verdict) for promise in record.header.breaking for verdict in judge_one(record, promise)]
-    return promised + broken + conduct(record)
+    return promised + broken + conduct(record) + world(record)
 
 
 def _inverted(verdict: Verdict) -> Verdict:

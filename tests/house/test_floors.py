@@ -26,6 +26,7 @@ FLOORS = {
     "harness.requests": 2,
     "harness.ledger": 2,
     "harness.undo": 2,
+    "harness.inventory": 2,
     "harness.header": 2,
     "harness.record": 2,
     "harness.judges": 3,
