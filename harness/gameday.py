@@ -23,7 +23,9 @@ from harness.judges.feasibility import failure_of, feasibility
 from harness.load import Glance, Load, LoadPlace
 from harness.objectives import PROMISES, Objectives
 from harness.probes.observers import Sight
+from harness.procedures import Procedure, moves_writer
 from harness.requests import OPERATIONS, WRITES
+from harness.runbooks import execution, runbook_of
 from harness.safety import guard
 from harness.safety.injection import Injection
 from harness.session import Session
@@ -244,6 +246,24 @@ class GameDay:
             finally:
                 self._injections.remove(injection)
         self._phase("catch_up", f"{title(fault)} is undone")
+
+    def carry_out(self, procedure: Procedure) -> None:
+        """What operators do by runbook, step after step. Raises ``OutOfPatience`` for a step that never ends."""
+        experiment = self._running()
+        runbook = runbook_of(procedure, self._estate)
+        if moves_writer(type(procedure)):
+            self._destructive = True
+            self._session.spend()
+        with allure.step(f"carry out {runbook.title}"):
+            self._phase("catch_up", f"runbook {runbook.title}")
+            desk = execution.Desk(
+                self._estate.cloud, self._estate.clock, experiment.timeline.add, self._console.say, self._look_on
+            )
+            execution.carry_out(runbook, desk)
+
+    def _look_on(self, sight: str) -> None:
+        self._check_load()
+        self._console.glance(f"{sight}  {self._rates()}")
 
     def hold(self, span: Duration) -> None:
         """Go on for ``span``: taking over is not enough, it must last."""

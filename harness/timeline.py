@@ -151,12 +151,15 @@ class Decided(Event):
     what: str
 
 
+BEGAN, DONE, DONE_ALREADY, FAILED = "began", "done", "done already", "failed"
+"""The states of a runbook's step; ``done already``: nothing was called."""
+
+
 @dataclass(frozen=True)
 class StepTaken(Event):
     """A step of a runbook began, or came to its end. ``at`` is when; an end says what was seen then.
 
-    ``state``: began, done, done already (nothing was called) or failed. ``interrupts``: writes fail meanwhile, as
-    planned. ``calls`` are what was ordered of AWS, in words.
+    ``interrupts``: writes fail meanwhile, as planned. ``calls`` are what was ordered of AWS, in words.
     """
 
     kind: ClassVar[str] = "runbook.step"
