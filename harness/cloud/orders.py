@@ -35,6 +35,27 @@ def promote(region: str, replica: str) -> Order:
     return Order("rds", region, "promote_read_replica", {"DBInstanceIdentifier": replica})
 
 
+def delete_instance(region: str, instance: str, snapshot: str) -> Order:
+    """With a final snapshot: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DeleteDBInstance.html"""
+    names = {"DBInstanceIdentifier": instance, "FinalDBSnapshotIdentifier": snapshot}
+    return Order("rds", region, "delete_db_instance", names)
+
+
+def create_replica(region: str, replica: str, source: str, tags: Mapping[str, str]) -> Order:
+    """``source`` is an ARN, of another region too.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstanceReadReplica.html
+    """
+    names = {"DBInstanceIdentifier": replica, "SourceDBInstanceIdentifier": source}
+    told = [{"Key": key, "Value": value} for key, value in tags.items()]
+    return Order("rds", region, "create_db_instance_read_replica", {**names, "Tags": told})
+
+
+def set_desired(region: str, cluster: str, service: str, count: int) -> Order:
+    """https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html"""
+    return Order("ecs", region, "update_service", {"cluster": cluster, "service": service, "desiredCount": count})
+
+
 def switch_over(group: str, cluster: str) -> Order:
     """``cluster`` is the ARN of the one that is to write.
 

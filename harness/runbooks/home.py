@@ -8,14 +8,18 @@ from harness.cloud.estate import Estate
 from harness.errors import Refused
 from harness.procedures import FailBack
 from harness.runbooks import clients, writer
+from harness.runbooks.rebuild import Rebuild
 from harness.runbooks.step import Look, Runbook, Step
 
 
 def fail_back(estate: Estate, procedure: FailBack) -> Runbook:
-    """Aurora: RDS itself rebuilds the old region's cluster as a secondary; then the writer is switched over to it."""
+    """Aurora: RDS itself rebuilds the old region's cluster as a secondary; then the writer is switched over to it.
+
+    RDS without a global database: the old primary is rebuilt step by step.
+    """
     region = procedure.region.name
     if estate.platform.global_cluster is None:
-        raise Refused("the platform has no global cluster.")
+        return Runbook(procedure, Rebuild(estate, region).steps())
     arn = global_cluster.member(global_cluster.look(estate, region), region).arn
 
     def rejoined() -> Look:
