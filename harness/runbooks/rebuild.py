@@ -79,7 +79,7 @@ class Rebuild:
     def steps(self) -> tuple[Step, ...]:
         """In their order; each may be found done, or under way."""
         home, other = self._names[self._home], self._names[self._other]
-        loss = f"writes that only {home} has are kept in its final snapshot alone"
+        loss = f"writes that only {home} has are kept in its final snapshot alone; it comes back as Single-AZ"
         return (
             Step(f"Delete the old primary {home}, with a final snapshot", self._deleted_home, minutes(60),
                  lambda: self._delete(self._home), loss),
@@ -133,7 +133,7 @@ class Rebuild:
     def _created_home(self) -> Look:
         pair = self._pair()
         ready = pair.home is not None and pair.home.status == "available" and not pair.stale
-        return Look.of(ready, str(pair), under_way=pair.home is not None)
+        return Look.of(ready, str(pair), under_way=pair.home is not None and not pair.stale)
 
     def _stopped(self) -> Look:
         pair = self._pair()
@@ -162,7 +162,7 @@ class Rebuild:
     def _created_other(self) -> Look:
         pair = self._pair()
         ready = _follows(pair.other) and pair.other is not None and pair.other.status == "available"
-        return Look.of(ready, str(pair), under_way=pair.other is not None)
+        return Look.of(ready, str(pair), under_way=_follows(pair.other))
 
     def _started(self) -> Look:
         waiting = [each for each in services.of_region(self._estate, self._other) if each.remembered is not None]
