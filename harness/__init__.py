@@ -3,6 +3,7 @@
 from harness.card import scenario
 from harness.clock import Duration, Instant, milliseconds, minutes, seconds
 from harness.faults import Blackhole, Cut, Lag, Lose, Pause, Promote, Restart, Silence, Stop, Switchover
+from harness.procedures import Drain, FailBack, FailOver, PromoteStandby, Return, SwitchOver
 from harness.topology import (
     Automation,
     Cache,
@@ -27,7 +28,10 @@ __all__ = [
     "ControlPlane",
     "Cut",
     "Database",
+    "Drain",
     "Duration",
+    "FailBack",
+    "FailOver",
     "GlobalCluster",
     "Instant",
     "Lag",
@@ -37,12 +41,15 @@ __all__ = [
     "Lose",
     "Pause",
     "Promote",
+    "PromoteStandby",
     "Region",
     "Replica",
     "Restart",
+    "Return",
     "Service",
     "Silence",
     "Stop",
+    "SwitchOver",
     "Switchover",
     "Tasks",
     "Writer",

@@ -5,18 +5,30 @@ from __future__ import annotations
 from contextlib import ExitStack
 from itertools import pairwise
 
-from harness import ledger
+from harness import inventory, ledger
 from harness.clock import Instant, minutes, seconds
 from harness.cloud import discovery, observation, volumes
+from harness.cloud import inventory as live
 from harness.cloud.discovery import InstanceSeen
 from harness.cloud.estate import Estate
 from harness.data import readback
 from harness.data.readback import Source
-from harness.errors import CloudFault, OutOfPatience
+from harness.errors import CloudFault, OutOfPatience, Refused, UndoFailed
 from harness.experiment import Experiment
+from harness.inventory import Inventory
 from harness.ledger import Jobs, ReadBack
 from harness.record import READBACK_FILE
-from harness.timeline import DatabaseEvent, FaultInjected, Noted, WriterSeen, of
+from harness.timeline import (
+    DatabaseEvent,
+    FaultInjected,
+    Noted,
+    Stalled,
+    WorldCompared,
+    WorldDiffers,
+    WriterSeen,
+    of,
+)
+from harness.verdicts import Outcome
 
 _MARGIN = seconds(10)
 _LOOK = seconds(5)
@@ -41,6 +53,42 @@ def await_databases(experiment: Experiment) -> None:
             experiment.enter_phase("catch_up", f"databases: {', '.join(busy)}")
             told = True
         experiment.console.glance(f"waiting for databases: {', '.join(busy)}")
+
+
+def take_inventory(experiment: Experiment) -> Inventory:
+    """The world before anything is touched, kept in the run's folder. Raises ``Refused`` when it cannot be seen."""
+    try:
+        found = live.take(experiment.estate)
+    except CloudFault as error:
+        raise Refused(f"the platform cannot be seen as a whole: {error.message}", "Wait until it answers.") from error
+    inventory.write(experiment.folder / inventory.BEFORE_FILE, found)
+    return found
+
+
+def compare_world(experiment: Experiment, before: Inventory, *, destructive: bool) -> None:
+    """Hold the world against what it was: every difference goes on record and to the terminal.
+
+    Raises ``UndoFailed`` for what should have been put back. A world that cannot be seen is a run that stalled.
+    """
+    clock, timeline = experiment.estate.clock, experiment.timeline
+    try:
+        after = live.take(experiment.estate)
+    except CloudFault as error:
+        timeline.add(Stalled(clock.now(), f"the world could not be compared with what it was: {error.message}"))
+        return
+    inventory.write(experiment.folder / inventory.AFTER_FILE, after)
+    found = inventory.compare(before, after, destructive=destructive)
+    now = clock.now()
+    for one in found.differences:
+        timeline.add(WorldDiffers(now, one.thing, one.field, one.before, one.after, one.residue))
+        experiment.console.say("residue" if one.residue else "world", str(one))
+    timeline.add(WorldCompared(now, found.compared, found.moved))
+    if found.wrong:
+        experiment.outcome = Outcome.UNDO_FAILED
+        raise UndoFailed(
+            f"the world is not as it was before: {'; '.join(map(str, found.wrong))}",
+            f"Put it back by hand; as it was: {experiment.folder / inventory.BEFORE_FILE}",
+        )
 
 
 def read_back(experiment: Experiment) -> None:

@@ -34,6 +34,7 @@ OWED: Mapping[str, tuple[str, ...]] = {
     "no_false_alarm": (),
     "low_lag": ("calm_lag",),
     "sessions": (),
+    "writer_home": ("writer_home_time", "interruption_time"),
 }
 """The objectives that each promise is held against."""
 
@@ -48,6 +49,8 @@ _WORDS = {
     "staleness": "stale {}",
     "calm_lag": "lag in calm {}",
     "failback_time": "failback {}",
+    "writer_home_time": "writer home {}",
+    "interruption_time": "interruption {}",
     "success_ratio": "{} good",
 }
 _FAITH = (Fidelity.FAITHFUL, Fidelity.PARTIAL, Fidelity.TWIN_ONLY)

@@ -303,6 +303,28 @@ def matrix(
 
 
 @app.command()
+def runbook(
+    name: Annotated[str, typer.Argument(help="which; all are listed when none is named")] = "",
+    region: Annotated[str, typer.Argument(help="the region that it is about")] = "",
+    target: TargetName = "twin",
+    plan: Annotated[bool, typer.Option("--plan", help="Say each step and its calls; touch nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Carry it out on AWS, too.")] = False,
+) -> None:
+    """What operators carry out by the book, step after step; safe to run again after a crash."""
+    from harness import handbook
+    from harness.reporting import columns
+
+    if not name:
+        columns.show(handbook.rows())
+        return
+    wanted = handbook.procedure(name, region, target)
+    if plan:
+        print(handbook.plan(wanted, target))
+    else:
+        print(f"done; recorded in {handbook.carry_out(wanted, target, leashed=not yes)}")
+
+
+@app.command()
 def undo(
     run: Annotated[
         str, typer.Argument(help="SESSION/SCENARIO; every run with something pending when none is named")

@@ -23,7 +23,9 @@ from harness.judges.feasibility import failure_of, feasibility
 from harness.load import Glance, Load, LoadPlace
 from harness.objectives import PROMISES, Objectives
 from harness.probes.observers import Sight
+from harness.procedures import Procedure, moves_writer
 from harness.requests import OPERATIONS, WRITES
+from harness.runbooks import execution, runbook_of
 from harness.safety import guard
 from harness.safety.injection import Injection
 from harness.session import Session
@@ -76,6 +78,7 @@ class GameDay:
         self._experiment: Experiment | None = None
         self._load: Load | None = None
         self._injections: list[Injection] = []
+        self._destructive = False
         self._telling_from = self._estate.clock.now()
         """Before that, requests that met the last fault may not have ended yet."""
         self._console = Console(self._estate.clock)
@@ -135,12 +138,30 @@ class GameDay:
         with experiment.told_by(self._finish), experiment:
             self._experiment = experiment
             try:
-                with self._ending(experiment):
+                with self._unchanged(experiment), self._ending(experiment):
                     yield
             finally:
                 if moved_region(experiment.timeline.events()):
                     self._session.spend()
                 self._experiment = None
+
+    @contextmanager
+    def _unchanged(self, experiment: Experiment) -> Iterator[None]:
+        """The world is at the end as it was, roles aside; however the body ended, that is looked at."""
+        try:
+            before = aftermath.take_inventory(experiment)
+        except Refused:
+            experiment.outcome = Outcome.REFUSED
+            raise
+        try:
+            yield
+        finally:
+            destructive = self._destructive or moved_region(experiment.timeline.events())
+            try:
+                aftermath.compare_world(experiment, before, destructive=destructive)
+            except UndoFailed:
+                self._session.spend()
+                raise
 
     @contextmanager
     def _ending(self, experiment: Experiment) -> Iterator[None]:
@@ -210,6 +231,7 @@ class GameDay:
         if isinstance(fault, Lag):
             experiment.amend(declared_lag=fault.delay)
         if is_destructive(type(fault), type(fault.target)):
+            self._destructive = True
             self._session.spend()
         carrier = carrier_of(fault, self._estate, f"{self._session.stamp}-{self._scenario.folder}")
         injection = Injection(
@@ -224,6 +246,24 @@ class GameDay:
             finally:
                 self._injections.remove(injection)
         self._phase("catch_up", f"{title(fault)} is undone")
+
+    def carry_out(self, procedure: Procedure) -> None:
+        """What operators do by runbook, step after step. Raises ``OutOfPatience`` for a step that never ends."""
+        experiment = self._running()
+        runbook = runbook_of(procedure, self._estate)
+        if moves_writer(type(procedure)):
+            self._destructive = True
+            self._session.spend()
+        with allure.step(f"carry out {runbook.title}"):
+            self._phase("catch_up", f"runbook {runbook.title}")
+            desk = execution.Desk(
+                self._estate.cloud, self._estate.clock, experiment.timeline.add, self._console.say, self._look_on
+            )
+            execution.carry_out(runbook, desk)
+
+    def _look_on(self, sight: str) -> None:
+        self._check_load()
+        self._console.glance(f"{sight}  {self._rates()}")
 
     def hold(self, span: Duration) -> None:
         """Go on for ``span``: taking over is not enough, it must last."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from harness.clock import Duration, seconds
+from harness.clock import Duration, minutes, seconds
 from harness.errors import BadInput
 
 PROMISES = (
@@ -25,6 +25,7 @@ PROMISES = (
     "no_false_alarm",
     "low_lag",
     "sessions",
+    "writer_home",
 )
 """Every promise that a scenario may name, each judged by one function of ``harness.judges``."""
 
@@ -57,6 +58,10 @@ class Objectives:
     """The lag that a replica may have in calm weather."""
     failback_time: Duration = seconds(300)
     """From the undo to every client back at its nearest healthy region."""
+    writer_home_time: Duration = minutes(20)
+    """From the undo to the writer back in its own region, by the operators' runbook."""
+    interruption_time: Duration = seconds(120)
+    """For how long operations may fail, as planned, while the writer moves home."""
 
 
 _SPANS = {f.name for f in fields(Objectives) if f.type == "Duration"}

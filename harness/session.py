@@ -139,8 +139,33 @@ def reach_twin(wanted: Target, running: root.State, allow: Guard = guard.admit) 
     return _estate(wanted, cloud, running.clock, NameServer("127.0.0.1", running.dns_port), allow)
 
 
-def _estate(wanted: Target, cloud: Cloud, clock: Clock, name_server: NameServer, allow: Guard = guard.admit) -> Estate:
-    platform = discovery.discover(cloud, wanted)
+def reach_survivors(name: str) -> Estate:
+    """What answers of the platform behind a target: operators act while a region is lost, too.
+
+    Raises ``BadInput`` for the target, and ``Refused`` when no twin runs or the guard says no.
+    """
+    wanted = target.load(target_file(name))
+    if wanted.target.kind != "twin":
+        clock, name_server = Clock(1.0, Anchor.now()), NameServer(_system_resolver())
+        return _estate(wanted, Cloud(), clock, name_server, without_lost=True)
+    running = root.status(HOME)
+    if running is None:
+        raise Refused("no twin is running.", "Start one: gameday twin up --design active_passive")
+    cloud = Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS)
+    name_server = NameServer("127.0.0.1", running.dns_port)
+    return _estate(wanted, cloud, running.clock, name_server, without_lost=True)
+
+
+def _estate(
+    wanted: Target,
+    cloud: Cloud,
+    clock: Clock,
+    name_server: NameServer,
+    allow: Guard = guard.admit,
+    *,
+    without_lost: bool = False,
+) -> Estate:
+    platform = discovery.discover(cloud, wanted, without_lost=without_lost)
     for region in platform.regions:
         allow(cloud, wanted, region.name)
     built = {region.name for region in platform.regions}

@@ -151,6 +151,48 @@ class Decided(Event):
     what: str
 
 
+BEGAN, DONE, DONE_ALREADY, FAILED = "began", "done", "done already", "failed"
+"""The states of a runbook's step; ``done already``: nothing was called."""
+
+
+@dataclass(frozen=True)
+class StepTaken(Event):
+    """A step of a runbook began, or came to its end. ``at`` is when; an end says what was seen then.
+
+    ``interrupts``: writes fail meanwhile, as planned. ``calls`` are what was ordered of AWS, in words.
+    """
+
+    kind: ClassVar[str] = "runbook.step"
+    runbook: str
+    number: int
+    step: str
+    state: str
+    sight: str = ""
+    interrupts: bool = False
+    calls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class WorldDiffers(Event):
+    """After the scenario a thing is not as it was. ``residue``: it could not be otherwise."""
+
+    kind: ClassVar[str] = "world.differs"
+    thing: str
+    field: str
+    before: str
+    after: str
+    residue: bool = False
+
+
+@dataclass(frozen=True)
+class WorldCompared(Event):
+    """Everything that a fault may touch was compared with what it was; ``moved`` are roles that others play now."""
+
+    kind: ClassVar[str] = "world.compared"
+    compared: int
+    moved: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Stalled(Event):
     """The experiment could not go on as planned: the fault did not bite, or what was awaited never came."""
@@ -171,7 +213,8 @@ KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (
         PhaseBegan, FaultInjected, FaultUndone, DnsAnswered, AddressesSeen, WriterSeen, AlarmChanged,
-        AlarmNotified, HealthChanged, DatabaseEvent, LagMeasured, Decided, Stalled, Noted,
+        AlarmNotified, HealthChanged, DatabaseEvent, LagMeasured, Decided, StepTaken,
+        WorldDiffers, WorldCompared, Stalled, Noted,
     )
 }  # fmt: skip
 

@@ -59,20 +59,21 @@ class Platform:
     """SQS queues that receive the alarms' notifications, by region."""
 
 
-def discover(cloud: Cloud, target: Target) -> Platform:
-    """The platform behind the target's tags.
+def discover(cloud: Cloud, target: Target, *, without_lost: bool = False) -> Platform:
+    """The platform behind the target's tags; ``without_lost``: regions that do not answer are left out.
 
     Raises ``Refused`` when no region, or no hosted zone for the API's name, can be found: it says which tag is missing.
     """
-    candidates = [hand.region for hand in target.hands]
+    candidates = [hand.region for hand in target.hands if not without_lost or _answers(cloud, hand.region)]
     balancers = {region: seen for region in candidates if (seen := _load_balancer(cloud, target, region))}
     if not balancers:
         raise Refused(
             f"no load balancer is tagged Project={target.target.project}, Environment={target.target.environment}.",
             "Tag the platform's resources, or point the target file at the right account.",
         )
-    zone = _zone(cloud, target.api.host)
-    primary = _primary(cloud, zone, target.api.host, balancers) or _primary_cluster_region(cloud, next(iter(balancers)))
+    zone = _zone(cloud, target.api.host) if not without_lost or _answers(cloud, GLOBAL_REGION) else ""
+    named = _primary(cloud, zone, target.api.host, balancers) if zone else None
+    primary = named or _primary_cluster_region(cloud, next(iter(balancers)))
     order = sorted(balancers, key=lambda region: (region != primary, candidates.index(region)))
     clusters = {region: name for region in order if (name := _cluster(cloud, region))}
     return Platform(
@@ -84,6 +85,16 @@ def discover(cloud: Cloud, target: Target) -> Platform:
         _global_cluster(cloud, order[0]) if clusters else None,
         {region: url for region in order if (url := _queue(cloud, region))},
     )
+
+
+def _answers(cloud: Cloud, region: str) -> bool:
+    try:
+        cloud.call("sts", region, "get_caller_identity")
+    except CloudFault as error:
+        if error.code != "Unreachable":
+            raise
+        return False
+    return True
 
 
 def tagged(cloud: Cloud, target: Target, region: str, kinds: tuple[str, ...] = ()) -> dict[str, dict[str, str]]:

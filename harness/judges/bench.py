@@ -9,6 +9,7 @@ from harness.judges import sanity, windows
 from harness.judges.alarms import lag_alarm, no_false_alarm
 from harness.judges.calm import undisturbed
 from harness.judges.conduct import conduct
+from harness.judges.homecoming import writer_home
 from harness.judges.lag import low_lag
 from harness.judges.loss import bounded_loss, no_lost_writes
 from harness.judges.pipeline import jobs_exactly_once
@@ -16,6 +17,7 @@ from harness.judges.recovery import recovery
 from harness.judges.routing import failback, routing
 from harness.judges.sessions import sessions
 from harness.judges.staleness import bounded_staleness
+from harness.judges.world import world
 from harness.judges.writers import automatic, single_writer
 from harness.record import Record
 from harness.verdicts import Ruling, Verdict
@@ -49,6 +51,7 @@ PROMISES: Mapping[str, Judge] = {
     "no_false_alarm": Judge(no_false_alarm, of_a_fault=False),
     "low_lag": Judge(low_lag, of_a_fault=False),
     "sessions": Judge(sessions, by_traffic=True, of_a_fault=False),
+    "writer_home": Judge(writer_home, by_traffic=True),
 }
 """Every promise of :data:`harness.objectives.PROMISES` and the function that judges it."""
 
@@ -61,7 +64,7 @@ def judge(record: Record) -> list[Verdict]:
     """
     promised = [verdict for promise in record.header.promises for verdict in judge_one(record, promise)]
     broken = [_inverted(verdict) for promise in record.header.breaking for verdict in judge_one(record, promise)]
-    return promised + broken + conduct(record)
+    return promised + broken + conduct(record) + world(record)
 
 
 def _inverted(verdict: Verdict) -> Verdict:

@@ -115,10 +115,11 @@ class Recovery:
 
 def recoveries(record: Record) -> list[Recovery]:
     """Every stream in every fault window; streams without an arrival there are left out."""
-    return [one for window in windows.windows(record) for one in _in_window(record, window)]
+    return [one for window in windows.windows(record) for one in recoveries_in(record, window)]
 
 
-def _in_window(record: Record, window: Window) -> list[Recovery]:
+def recoveries_in(record: Record, window: Window) -> list[Recovery]:
+    """Every stream in one window; streams without an arrival there are left out."""
     objective = record.header.objectives.success_ratio
     seen = [stream for stream in streams(record, window.began, window.ended) if len(stream.good)]
     found = [(stream, turn(stream.times, stream.good, objective)) for stream in seen]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.clock import Duration, Instant, seconds
-from harness.judges import addresses, windows
+from harness.judges import addresses, homecoming, windows
 from harness.judges.outage import recoveries
 from harness.judges.streams import Flags, Times, excess, streams, tolerance, turn
 from harness.judges.windows import Window
@@ -196,8 +196,9 @@ def failback(record: Record) -> Verdict:
     """After the undo every location returns to its nearest region within ``failback_time``, without a second outage.
 
     Back: the first arrival from which the share at the nearest region stays at ``success_ratio`` to the end. A second
-    outage: a stretch with more bad arrivals than the ratio and a blip allow, after the undo. Flapping: the DNS answer
-    of a location changes more than once. UNKNOWN when the traffic ended too early to say. Units: AWS seconds.
+    outage: a stretch with more bad arrivals than the ratio and a blip allow, after the undo, but for a planned
+    interruption that ``writer_home`` judges. Flapping: the DNS answer of a location changes more than once. UNKNOWN
+    when the traffic ended too early to say. Units: AWS seconds.
     Source: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover.html
     """
     after = windows.aftermath(record)
@@ -235,11 +236,13 @@ def _back(record: Record, part: Served, undone: Instant, ended: Instant, rows: l
 
 
 def _second_outages(record: Record, undone: Instant, ended: Instant) -> list[Finding]:
-    """Streams that worked when the fault was undone and then failed again."""
+    """Streams that worked when the fault was undone and then failed again, otherwise than planned."""
     objective = record.header.objectives.success_ratio
     still_down = {(one.stream.location, one.stream.operation) for one in recoveries(record) if one.time is None}
     findings = []
-    for stream in streams(record, undone, ended):
+    for stream in (
+        each for span in homecoming.apart_from_plan(record, undone, ended) for each in streams(record, *span)
+    ):
         if (stream.location, stream.operation) in still_down or not len(stream.good):
             continue
         if excess(stream.good, objective)[0] > tolerance(stream.times):

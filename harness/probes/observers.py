@@ -21,20 +21,24 @@ from harness.errors import CloudFault
 from harness.probes import names
 from harness.probes.health import Endpoint
 from harness.timeline import (
+    BEGAN,
     AddressesSeen,
     AlarmChanged,
     DatabaseEvent,
     Decided,
     DnsAnswered,
     HealthChanged,
+    StepTaken,
     Timeline,
     WriterSeen,
+    of,
 )
 
 _LOG = logging.getLogger("gameday.observers")
 _DNS_PERIOD = seconds(1)
 _AWS_PERIOD = seconds(3)
 _HEALTH_PERIOD = seconds(5)
+_FAILOVER = "failover_global_cluster"
 
 
 @dataclass
@@ -178,7 +182,11 @@ class Observers:
                 self._timeline.add(change)
 
     def _record_decision(self, event: DatabaseEvent) -> None:
-        # Nobody of ours orders a failover between regions, so whoever did is the platform; runbooks note the operator.
+        # Only a runbook of ours orders a failover between regions, and it says so beforehand; else it was the platform.
         words = event.message.lower()
-        if words.startswith("global failover") and "started" in words:
+        if words.startswith("global failover") and "started" in words and not self._is_ours(event):
             self._timeline.add(Decided(event.at, "platform", event.message))
+
+    def _is_ours(self, event: DatabaseEvent) -> bool:
+        steps = [step for step in of(self._timeline.events(), StepTaken) if step.at <= event.at]
+        return bool(steps) and steps[-1].state == BEGAN and any(_FAILOVER in call for call in steps[-1].calls)

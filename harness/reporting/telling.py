@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import allure
 
-from harness.judges import windows
+from harness.judges import windows, world
 from harness.judges.anatomy import Stage, anatomy
 from harness.record import Record
 from harness.reporting import chart, interactive, markup
@@ -101,6 +101,7 @@ def to_json(record: Record, verdicts: Sequence[Verdict], stages: Sequence[Stage]
         "anatomy": [stage.row() for stage in stages],
         "feasibility": dict(header.feasibility),
         "damage": list(record.damage),
+        "world": world.to_json(record),
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ When the region returns, the rows that only it had are named, and its old writer
 from harness import Lose, minutes, scenario, seconds
 
 
-@scenario(lasts=minutes(7), gate=True, destructive=True)
+@scenario(lasts=minutes(7), destructive=True)
 def test_the_platform_moves_to_the_standby_when_the_primary_region_is_lost(gameday):
     primary, standby = gameday.regions
     promises = ("recovery", "bounded_loss", "automatic", "single_writer", "failback")

@@ -16,6 +16,7 @@ FLOORS = {
     "harness": 1,  # the package itself gives out floors 0 and 1
     "harness.card": 1,
     "harness.topology": 1,
+    "harness.procedures": 1,
     "harness.faults": 1,
     "harness.objectives": 1,
     "harness.expectations": 1,
@@ -26,6 +27,7 @@ FLOORS = {
     "harness.requests": 2,
     "harness.ledger": 2,
     "harness.undo": 2,
+    "harness.inventory": 2,
     "harness.header": 2,
     "harness.record": 2,
     "harness.judges": 3,
@@ -48,6 +50,7 @@ FLOORS = {
     "harness.experiment": 6,
     "harness.aftermath": 6,
     "harness.outlook": 6,
+    "harness.handbook": 6,
     "harness.explanation": 6,
     "harness.gameday": 6,
     "harness.plugin": 6,

@@ -32,8 +32,8 @@ def test_an_entry_says_everything_of_its_scenario():
 
 
 def test_a_row_says_how_often_and_whether_it_guards_or_destroys():
-    row = catalogue.find("active_passive/the_primary_region_is_lost").row()
-    assert (row["lasts"], row["plays"], row["marks"]) == ("7.0 min", "monthly", "gate, destructive")
+    row = catalogue.find("active_passive/the_operators_bring_the_writer_home").row()
+    assert (row["lasts"], row["plays"], row["marks"]) == ("10.0 min", "monthly", "gate, destructive")
     assert row["faults"] == "Lose(primary)"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import TracebackType
 
 from harness.clock import Duration, Instant, minutes
-from harness.cloud import discovery
+from harness.cloud import discovery, orders
 from harness.cloud.carriers.carrier import Arm, Carrier, Proof
 from harness.cloud.discovery import InstanceSeen
 from harness.cloud.estate import Estate
@@ -94,9 +94,7 @@ class PromoteReplicaCarrier(_ReplicaCarrier):
 
     def change(self, arm: Arm) -> None:
         """One call."""
-        self._estate.cloud.call(
-            "rds", self._region, "promote_read_replica", DBInstanceIdentifier=self._replica.identifier
-        )
+        orders.promote(self._region, self._replica.identifier).give(self._estate.cloud)
 
     def bites(self, since: Instant) -> Proof | None:
         """It takes writes."""

@@ -5,15 +5,13 @@ https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-global-datab
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
 
 from harness.clock import Duration, Instant, minutes
-from harness.cloud import discovery
+from harness.cloud import global_cluster, orders
 from harness.cloud.carriers.carrier import Arm, Carrier, Proof
 from harness.cloud.estate import Estate
-from harness.errors import Refused
+from harness.cloud.global_cluster import GlobalClusterSeen
 from harness.faults import Fidelity, Switchover
 
 
@@ -28,10 +26,7 @@ class SwitchoverCarrier(Carrier):
     def __init__(self, estate: Estate, fault: Switchover) -> None:
         self._estate = estate
         self._to = fault.to.name
-        name = estate.platform.global_cluster
-        if name is None:
-            raise Refused("the platform has no global cluster.", "Aim at a design with Aurora Global Database.")
-        self._name = name
+        self._name = global_cluster.name_of(estate)
         self._seen = "not looked at yet"
 
     def __enter__(self) -> SwitchoverCarrier:
@@ -44,50 +39,27 @@ class SwitchoverCarrier(Carrier):
 
     def change(self, arm: Arm) -> None:
         """One call, to the region that is to write."""
-        self._estate.cloud.call(
-            "rds",
-            self._to,
-            "switchover_global_cluster",
-            GlobalClusterIdentifier=self._name,
-            TargetDbClusterIdentifier=self._target(),
-        )
+        arn = global_cluster.member(self._look(), self._to).arn
+        orders.switch_over(self._name, arn).give(self._estate.cloud)
 
     def bites(self, since: Instant) -> Proof | None:
         """RDS says that it is switching over, or that it has."""
-        status, writer = self._look()
-        moving = status == "switching-over" or writer == self._to
+        seen = self._look()
+        moving = seen.status == "switching-over" or seen.writer == self._to
         return Proof(self._estate.clock.now(), self._seen) if moving else None
 
     def healed(self, since: Instant) -> Proof | None:
         """The cluster is available and no instance is being changed; AWS may have called the switchover off."""
-        status, _ = self._look()
-        busy = [
-            item.identifier
-            for region in self._estate.platform.regions
-            for item in discovery.instances(self._estate.cloud, region.name)
-            if item.status != "available"
-        ]
-        whole = status == "available" and not busy
+        seen = self._look()
+        regions = tuple(region.name for region in self._estate.platform.regions)
+        whole = seen.status == "available" and not global_cluster.busy(self._estate, regions)
         return Proof(self._estate.clock.now(), self._seen) if whole else None
 
     def sight(self) -> str:
         """The global cluster as it was described last."""
         return self._seen
 
-    def _target(self) -> str:
-        arns = [str(member["DBClusterArn"]) for member in self._described()["GlobalClusterMembers"]]
-        return next(arn for arn in arns if arn.split(":")[3] == self._to)
-
-    def _look(self) -> tuple[str, str]:
-        seen = self._described()
-        writers = [
-            member["DBClusterArn"].split(":")[3] for member in seen["GlobalClusterMembers"] if member["IsWriter"]
-        ]
-        status, writer = str(seen["Status"]), str(writers[0]) if writers else ""
-        self._seen = f"{self._name} is {status}, {writer or 'nobody'} writes"
-        return status, writer
-
-    def _described(self) -> Mapping[str, Any]:
-        found = self._estate.cloud.call("rds", self._to, "describe_global_clusters", GlobalClusterIdentifier=self._name)
-        seen: Mapping[str, Any] = found["GlobalClusters"][0]
+    def _look(self) -> GlobalClusterSeen:
+        seen = global_cluster.look(self._estate, self._to)
+        self._seen = str(seen)
         return seen

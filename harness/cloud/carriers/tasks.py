@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from harness.clock import Duration, Instant, minutes
+from harness.cloud import orders
 from harness.cloud.carriers.carrier import Arm, Carrier, Proof
 from harness.cloud.estate import Estate
 from harness.errors import CloudFault, Refused
@@ -137,4 +138,4 @@ def describe(estate: Estate, region: str, cluster: str, service: str) -> Mapping
 
 def set_desired(estate: Estate, region: str, cluster: str, service: str, count: int) -> None:
     """Let ECS keep so many tasks."""
-    estate.cloud.call("ecs", region, "update_service", cluster=cluster, service=service, desiredCount=count)
+    orders.set_desired(region, cluster, service, count).give(estate.cloud)

@@ -22,8 +22,8 @@ from harness.verdicts import Outcome as Ended
 from harness.verdicts import Ruling
 from tests.unit.judges.scripted import EPOCH, NEXT, acknowledged, at, run, story, view
 
-OTHER_WEATHER = {"no_false_alarm", "sessions"}
-"""No run keeps these together with the others: the lag alarm must ring here, and every session stays at home."""
+OTHER_WEATHER = {"no_false_alarm", "sessions", "writer_home"}
+"""No run keeps these together with the others: here the lag alarm must ring, and session and writer stay at home."""
 
 
 def perfect() -> Record:
