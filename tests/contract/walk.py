@@ -139,16 +139,18 @@ class Walk:
                 ec2.replace_network_acl_association(AssociationId=pair["NetworkAclAssociationId"], NetworkAclId=default)
 
     def _kill(self) -> None:
-        """SIGKILL a database, a cache or a task of the twin, by its number."""
-        victims = _victims(self._twin.state.pid)
-        if victims:
-            # As often a database as a cache as a task, of which there are far more.
+        """SIGKILL a database, a cache or a task of the twin, by its number: one of each as often as of the others."""
+        while victims := _victims(self._twin.state.pid):
             kinds = sorted({_kind(name) for name in victims.values()})
             kind = kinds[self._calls.pick(list(range(len(kinds))))]
-            chosen = self._calls.pick(sorted(pid for pid, name in victims.items() if _kind(name) == kind))
+            chosen = self._calls.pick(sorted(number for number, name in victims.items() if _kind(name) == kind))
+            try:
+                os.kill(chosen, signal.SIGKILL)
+            except ProcessLookupError:
+                continue  # it ended between the look and the blow
             self.told.last.append(f"kill {victims[chosen]}")
             self.told.kills += 1
-            os.kill(chosen, signal.SIGKILL)
+            return
 
     def _client(self, service: str, region: str) -> Any:
         if (service, region) not in self._clients:
