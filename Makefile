@@ -4,7 +4,7 @@ BIN := .venv/bin
 # The tests and the twin need root: the real one, that of a user namespace, or sudo where the kernel forbids those.
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sh tests/as_root.sh)
 
-.PHONY: setup test gameday bench soak walk lint lock
+.PHONY: setup test test-as-user gameday bench soak walk lint lock
 
 setup:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -14,6 +14,10 @@ setup:
 test: setup
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@$(ROOT) $(BIN)/python -m pytest tests
+
+# The same tests as an ordinary user, without /dev/net/tun, in a checkout of that user's own; needs root to become one.
+test-as-user: setup
+	@$(BIN)/python -m tests.as_user sh tests/as_root.sh $(BIN)/python -m pytest tests
 
 gameday: setup
 	@$(ROOT) $(BIN)/gameday gate --target twin --speed 10

@@ -390,7 +390,7 @@ def test_dynamodb_conditional_writes(endpoint):
 
 def test_a_long_poll_waits_in_aws_time_and_blocks_nobody(endpoint):
     sqs = endpoint.client("sqs")
-    url = sqs.create_queue(QueueName="poll")["QueueUrl"]
+    url = sqs.create_queue(QueueName="blocks-nobody")["QueueUrl"]
     began = monotonic_nanoseconds()
     assert "Messages" not in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)
     assert 0.45 <= (monotonic_nanoseconds() - began) / 1e9 <= 1.5

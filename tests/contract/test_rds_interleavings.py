@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from harness.clock import monotonic_nanoseconds, real_sleep, seconds
+from harness.errors import TwinFault
 from harness.twin.designs import catalogue
+from harness.twin.engines import postgres_template
+from harness.twin.engines.postgres import PostgresNode
 from tests.contract.rds_world import World, code, needs_root, until, world
 
 pytestmark = needs_root
@@ -167,6 +170,31 @@ def test_a_rebuild_that_is_cut_short_is_begun_again(w: World) -> None:
     move(w, "agentauri-eu", data_loss=True)
     crash_while_it_starts(w, "agentauri-us-2")
     settle(w)
+
+
+@pytest.mark.usefixtures("quiet")
+def test_an_older_writer_whose_rebuild_is_cut_short_is_not_taken_for_the_one_whose_volume_is_kept(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to_america(w)
+    older = w.rds.node(writer(w))
+
+    def cut_short(upstream: PostgresNode) -> None:
+        older.stop()
+        postgres_template.remove(older.data_directory)
+        raise TwinFault("the source of the base backup is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(older, "rebuild", cut_short)
+        w.call("FailoverDBCluster", DBClusterIdentifier="agentauri-us")
+        until(lambda: not older.data_directory.exists())
+        last = w.rds.node(writer(w))
+        assert last is not older
+        move(w, "agentauri-eu", data_loss=True)
+        until(lambda: everywhere(w)["Status"] == "available")
+    settle(w)
+    volumes = (older.data_directory.parent / "volumes").glob("*-global-failover-agentauri-us-*")
+    assert last.name in (max(volumes) / postgres_template.NODE_CONFIGURATION).read_text()
 
 
 @pytest.mark.usefixtures("quiet")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.contract import walk
-from tests.contract.walk_truth import Truth, allowed, last_state
+from tests.contract.walk_truth import Truth, allowed, last_state, streams
 from tests.contract.whole import Whole, running
 from tests.twin.stage import needs_root
 
@@ -66,6 +69,9 @@ class Liar:
     def tell(self, operation: str, key: str, lie: Callable[[Any], None]) -> None:
         self._lies = {operation: (key, lie)}
 
+    def be_honest(self) -> None:
+        self._lies = {}
+
 
 @pytest.fixture(scope="module")
 def liar(twin: Whole) -> Liar:
@@ -82,6 +88,7 @@ def test_the_api_tells_the_truth_after_legal_and_illegal_calls_and_kills(twin: W
     told = walk.Walk(twin, SEED).beside(truth, 60)
     assert told.disagreements == []
     assert (told.calls, told.quiet_points) == (60, 2)
+    assert told.kills >= 2, "one in each burst"
     assert told.illegal >= 10
     assert len(told.codes) >= 5
 
@@ -100,6 +107,42 @@ def test_the_api_tells_the_truth_after_legal_and_illegal_calls_and_kills(twin: W
 def test_a_lie_would_be_noticed(liar: Liar, truth: Truth, operation: str, key: str, lie: Callable[[Any], None]) -> None:
     liar.tell(operation, key, lie)
     assert truth.packets() if operation == "describe_network_acls" else truth.disagreements()
+
+
+def _receiver(twin: Whole, server: str) -> int:
+    """The process that receives a standby's WAL, by its number here."""
+    space = os.readlink(f"/proc/{twin.state.pid}/ns/pid")
+    for process in (each for each in Path("/proc").iterdir() if each.name.isdigit()):
+        try:
+            title = (process / "cmdline").read_bytes().decode()
+            if title.startswith(f"postgres: {server}: walreceiver") and os.readlink(process / "ns/pid") == space:
+                return int(process.name)
+        except OSError:
+            continue  # it ended between the listing and the reading
+    raise AssertionError(f"nobody receives for {server}")
+
+
+def test_a_reader_that_gets_nothing_would_be_noticed(twin: Whole, liar: Liar, truth: Truth) -> None:
+    liar.be_honest()
+    assert walk.until_nothing(truth.disagreements, walk.AGREE) == []
+    receiver = _receiver(twin, "postgres-agentauri-ap-1")
+    os.kill(receiver, signal.SIGSTOP)
+    try:
+        assert any("agentauri-ap-1 has not got what" in each for each in truth.disagreements())
+    finally:
+        os.kill(receiver, signal.SIGCONT)
+    assert walk.until_nothing(truth.disagreements, walk.AGREE) == []
+
+
+def test_a_reader_on_another_branch_would_be_noticed() -> None:
+    writer, reader = ("us", "writer", "w"), ("eu", "reader", "r")
+    answers: dict[str, list[Any] | None] = {"w": ["0/5", "10.1.11.100,10.1.251.100"], "r": [True, "10.1.251.100"]}
+    assert streams(lambda region, host, query: answers[host], writer, [reader]) == []
+    for sender in ("10.1.251.101", "10.1.251.10", None):
+        answers["r"] = [True, sender]
+        assert len(streams(lambda region, host, query: answers[host], writer, [reader])) == 1
+    answers["w"] = None
+    assert streams(lambda region, host, query: answers[host], writer, [reader]) == ["writer takes no write"]
 
 
 def test_the_first_rule_that_fits_decides() -> None:

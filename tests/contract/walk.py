@@ -28,7 +28,7 @@ CALLS = 2000
 BURST = 30
 SPEED = 20
 _QUIET = 60.0
-_AGREE = 10.0
+AGREE = 10.0
 _LOOK_AGAIN = 0.1
 _OURS = ("NotImplementedByTwin", 501)
 
@@ -82,9 +82,11 @@ class Walk:
         """The same, compared with a truth that is opened already."""
         self._settle(truth)
         while self.told.calls < calls:
-            for _ in range(min(burst, calls - self.told.calls)):
+            length = min(burst, calls - self.told.calls)
+            doomed = self._calls.pick(list(range(length)))  # no burst goes by without a kill
+            for number in range(length):
                 self._step(self._calls.next())
-                if self._calls.chance(0.04):
+                if number == doomed or self._calls.chance(0.03):
                     self._kill()
             self._compare(truth)
         return self.told
@@ -117,13 +119,13 @@ class Walk:
         self.told.quiet_points += 1
 
     def _settle(self, truth: Truth) -> None:
-        left = _until_nothing(truth.unrest, _QUIET)
+        left = until_nothing(truth.unrest, _QUIET)
         if left:
             self.told.disagree(f"never quiet: {left}")
 
     def _agree(self, what: str, look: Callable[[], list[str]]) -> None:
         """A name server's answer may be a TTL old and a health check an interval: looked at until it fits, or not."""
-        left = _until_nothing(look, _AGREE)
+        left = until_nothing(look, AGREE)
         if left:
             self.told.disagree(f"{what}: {left}")
 
@@ -137,13 +139,18 @@ class Walk:
                 ec2.replace_network_acl_association(AssociationId=pair["NetworkAclAssociationId"], NetworkAclId=default)
 
     def _kill(self) -> None:
-        """SIGKILL a database, a cache or a task of the twin, by its number."""
-        victims = _victims(self._twin.state.pid)
-        if victims:
-            chosen = self._calls.pick(sorted(victims))
+        """SIGKILL a database, a cache or a task of the twin, by its number: one of each as often as of the others."""
+        while victims := _victims(self._twin.state.pid):
+            kinds = sorted({_kind(name) for name in victims.values()})
+            kind = kinds[self._calls.pick(list(range(len(kinds))))]
+            chosen = self._calls.pick(sorted(number for number, name in victims.items() if _kind(name) == kind))
+            try:
+                os.kill(chosen, signal.SIGKILL)
+            except ProcessLookupError:
+                continue  # it ended between the look and the blow
             self.told.last.append(f"kill {victims[chosen]}")
             self.told.kills += 1
-            os.kill(chosen, signal.SIGKILL)
+            return
 
     def _client(self, service: str, region: str) -> Any:
         if (service, region) not in self._clients:
@@ -151,11 +158,16 @@ class Walk:
         return self._clients[service, region]
 
 
-def _until_nothing(look: Callable[[], list[str]], patience: float) -> list[str]:
+def until_nothing(look: Callable[[], list[str]], patience: float) -> list[str]:
+    """What is left when nothing is left to tell, or the patience (real seconds) is over."""
     until = time.monotonic() + patience
     while (left := look()) and time.monotonic() < until:
         time.sleep(_LOOK_AGAIN)
     return left
+
+
+def _kind(victim: str) -> str:
+    return victim.split()[0]
 
 
 def _victims(init: int) -> dict[int, str]:

@@ -12,7 +12,8 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -27,7 +28,17 @@ from tests.contract.whole import REGIONS, REPOSITORY, Whole
 
 LOCATIONS = {"america": "10.101.0", "europe": "10.102.0", "asia": "10.103.0"}
 _EPHEMERAL = 40000
-_SQL = "select pg_is_in_recovery(), host(inet_server_addr())"
+_ROLE = "select pg_is_in_recovery(), host(inet_server_addr())"
+_WRITE = "select pg_logical_emit_message(true, 'walk', '')::text, current_setting('listen_addresses')"
+_FOLLOWED = """
+select pg_last_wal_replay_lsn() >= '{row}', (select sender_host from pg_stat_wal_receiver where status = 'streaming')
+"""
+_ARRIVES_SECONDS = 2.0
+
+
+_Server = tuple[str, str, str]
+"""Region, identifier, endpoint."""
+_Ask = Callable[[str, str, str], list[Any] | None]
 
 
 class Knocker:
@@ -147,35 +158,43 @@ class Truth:
         return rules
 
     def _databases(self) -> list[str]:
-        """Who may be written to, by SQL at every instance's endpoint, and where the endpoints that move lead."""
+        """Who may be written to and who streams from it, by SQL at every instance; where the moving endpoints lead."""
         group = self._describe("rds", REGIONS[0], "describe_global_clusters")["GlobalClusters"][0]
         (primary,) = [item["DBClusterArn"] for item in group["GlobalClusterMembers"] if item["IsWriter"]]
         found: list[str] = []
+        writer: _Server | None = None
+        readers: list[_Server] = []
         for region in REGIONS:
             instances = self._describe("rds", region, "describe_db_instances")["DBInstances"]
             addresses = {item["DBInstanceIdentifier"]: item["Endpoint"]["Address"] for item in instances}
             for cluster in self._describe("rds", region, "describe_db_clusters")["DBClusters"]:
-                serving: dict[str, Any] = {}
                 for member in cluster["DBClusterMembers"]:
                     name = member["DBInstanceIdentifier"]
                     writes = member["IsClusterWriter"] and cluster["DBClusterArn"] == primary
-                    told = self._sql(region, addresses[name])
-                    serving[name] = told
+                    told = self._role(region, addresses[name])
                     if told is None or told[0] == writes:
                         found.append(f"{name} {'writes' if writes else 'reads'} by the API; recovery by SQL: {told}")
                     if writes:
+                        writer = (region, name, addresses[name])
                         for endpoint in (cluster["Endpoint"], group.get("Endpoint")):
-                            led = self._sql(region, endpoint) if endpoint else told
+                            led = self._role(region, endpoint) if endpoint else told
                             if led != told:
                                 found.append(f"{endpoint} leads to {led}, not to {name} at {told}")
-        return found
+                    else:
+                        readers.append((region, name, addresses[name]))
+        return found + (streams(self._sql, writer, readers) if writer else [])
 
-    def _sql(self, region: str, host: str) -> tuple[bool, str] | None:
+    def _role(self, region: str, host: str) -> tuple[bool, str] | None:
+        found = self._sql(region, host, _ROLE)
+        return found and (found[0], found[1])
+
+    def _sql(self, region: str, host: str, query: str) -> list[Any] | None:
+        """The only row; ``None`` when the server does not answer."""
         try:
-            ((recovering, address),) = self._hands[region].sql(host, _SQL, limit_seconds=2)
+            (row,) = self._hands[region].sql(host, query, limit_seconds=2)
         except CloudFault:
             return None
-        return recovering, address
+        return row
 
     def _caches(self, region: str) -> list[str]:
         """Who is master, by INFO at every node's endpoint."""
@@ -257,6 +276,27 @@ class Truth:
         group = self._describe("elbv2", region, "describe_target_groups")["TargetGroups"][0]["TargetGroupArn"]
         told = self._describe("elbv2", region, "describe_target_health", TargetGroupArn=group)
         return {item["Target"]["Id"]: item["TargetHealth"]["State"] for item in told["TargetHealthDescriptions"]}
+
+
+def streams(ask_sql: _Ask, writer: _Server, readers: Iterable[_Server]) -> list[str]:
+    """Every reader gets what the writer writes, from the writer itself: a server on a dead branch may look alike."""
+    region, name, host = writer
+    told = ask_sql(region, host, _WRITE)
+    if told is None:
+        return [f"{name} takes no write"]
+    row, heard_at = told
+    found: list[str] = []
+    for place, reader, address in readers:
+        until = time.monotonic() + _ARRIVES_SECONDS
+        while True:
+            arrived, sender = ask_sql(place, address, _FOLLOWED.format(row=row)) or (False, None)
+            if arrived or time.monotonic() > until:
+                break
+        if not arrived:
+            found.append(f"{reader} has not got what {name} wrote")
+        elif sender not in heard_at.split(","):
+            found.append(f"{reader} streams from {sender}, not from {name} at {heard_at}")
+    return found
 
 
 def last_state(history: Iterable[Mapping[str, Any]]) -> str:

@@ -89,7 +89,7 @@ class Rig:
         undo.callback(self.network.down)
         log = logging.getLogger("test")
         place = (f"{REGION}a-data", f"{REGION}b-data")
-        template = postgres_template.prepare(Path("/tmp/gameday-template"), SCHEMA)
+        template = postgres_template.prepare(Path(tempfile.gettempdir()) / "gameday-template", SCHEMA)
         self.writer, self.replica = (
             PostgresNode(
                 self.network, f"pg{i}", place[i], f"10.1.{12 + 10 * i}.{101 + i}", f"10.1.{251 + i}.{101 + i}",

@@ -83,11 +83,11 @@ def echoes(connection: socket.socket) -> bool:
         return False
 
 
-def trip(network: Network, place: str, address: tuple[str, int] = SERVER, samples: int = 15) -> Duration:
+def trip(network: Network, place: str, address: tuple[str, int] = SERVER) -> Duration:
     """The median round trip over an established connection."""
     spans = []
     with closing(network.connect(place, address, seconds(2))) as connection:
-        for _ in range(samples):
+        for _ in range(15):
             began = monotonic_nanoseconds()
             assert echoes(connection)
             spans.append(monotonic_nanoseconds() - began)
@@ -249,12 +249,12 @@ def test_a_cut_loses_what_is_in_flight(network: Network) -> None:
 
 def test_slow_and_lossy_paths(network: Network) -> None:
     network.wan.slow("us-east-1", "europe", milliseconds(80))
-    assert 80 <= trip(network, "europe", samples=5).seconds * 1000 < 82
+    assert 80 <= trip(network, "europe").seconds * 1000 < 82
     network.wan.slow("us-east-1", "europe", None)
     network.wan.drop("us-east-1", "europe", 1.0)
     assert not reaches(network, "europe")
     network.wan.drop("us-east-1", "europe", 0)
-    assert 30 <= trip(network, "europe", samples=5).seconds * 1000 < 32
+    assert 30 <= trip(network, "europe").seconds * 1000 < 32
 
 
 def test_packets_for_an_address_that_is_gone_vanish(network: Network) -> None:

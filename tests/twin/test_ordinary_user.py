@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,63 +11,23 @@ from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-UID = 54321
+from tests.as_user import CHECKOUT, UID, become, home_of_a_user, may_become
+
 pytestmark = [
-    pytest.mark.skipif(os.geteuid() != 0, reason="root is needed to become an ordinary user"),
+    pytest.mark.skipif(not may_become(), reason="only the real root can become another user"),
     pytest.mark.timeout(90),
 ]
-
-# In mounts of its own: /dev/net/tun is closed, and folders that the user may not enter on the way to the interpreter
-# or the checkout are replaced by empty ones that hold nothing but what is needed.
-_BECOME = """
-set -e
-stash=$1; shift
-touch "$stash/closed"; chmod 000 "$stash/closed"
-[ ! -e /dev/net/tun ] || mount --bind "$stash/closed" /dev/net/tun
-number=0
-for pair in $PASSAGES; do
-    number=$((number + 1)); needed=${pair#*:}
-    mkdir "$stash/$number"; mount --rbind "$needed" "$stash/$number"
-done
-for pair in $PASSAGES; do mountpoint -q "${pair%%:*}" || mount -t tmpfs -o mode=755 none "${pair%%:*}"; done
-number=0
-for pair in $PASSAGES; do
-    number=$((number + 1)); needed=${pair#*:}
-    mkdir -p "$needed"; mount --rbind "$stash/$number" "$needed"
-done
-exec setpriv --reuid=$USER_ID --regid=$USER_ID --clear-groups "$@"
-"""
-
-
-def locked(path: Path) -> Path | None:
-    """The first folder on the way that others may not enter."""
-    return next((each for each in reversed([path, *path.parents]) if not each.stat().st_mode & 0o001), None)
 
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="ordinary-"))
-    os.chown(made, UID, UID)
-    yield made
-    shutil.rmtree(made)
+    with home_of_a_user() as made:
+        yield made
 
 
 def run_as_user(home: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    needed = [Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), CHECKOUT]
-    passages = [f"{gate}:{path}" for path in needed if (gate := locked(path))]
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "TMPDIR": str(home),
-        "GAMEDAY_HOME": str(home),
-        "PYTHONPATH": str(CHECKOUT),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PASSAGES": " ".join(passages),
-        "USER_ID": str(UID),
-    }
     with tempfile.TemporaryDirectory(prefix="stash-") as stash:
-        line = ["unshare", "--mount", "sh", "-c", _BECOME, "sh", stash, *command]
+        line, environment = become(home, Path(stash), command, GAMEDAY_HOME=str(home))
         return subprocess.run(line, capture_output=True, text=True, env=environment, check=False, cwd=home)
 
 

@@ -164,6 +164,8 @@ class Creation:
             if item.status != "creating":
                 return
             item.status = "available"
+            if group.writer == item.identifier:
+                group.volume = None
             endpoints.point_instance(estate, item)
             endpoints.point_cluster(estate, group)
         if group.writer == item.identifier:

@@ -145,14 +145,16 @@ class Deletion:
         estate.scheduler.at(end, lambda: self._gone(item), f"delete {item.identifier}")
 
     def _keep_volume(self, item: Instance, group: Cluster | None) -> None:
-        """An Aurora cluster keeps its data when its writer, the last of its instances, is deleted."""
+        """An Aurora cluster keeps its data when its writer is deleted and nobody has taken over from it."""
         if group is None or group.status == "deleting" or group.writer != item.identifier:
             return
         item.node.stop()
         kept = self._estate.directory / "volumes" / f"cluster-{group.identifier}"
         postgres_template.remove(kept)
         postgres_template.copy(item.node.data_directory, kept)
-        group.volume = kept
+        with self._estate.lock:
+            group.volume, group.writer = kept, None
+            endpoints.point_cluster(self._estate, group)
 
     def _orphan(self, item: Instance) -> None:
         estate = self._estate

@@ -7,11 +7,13 @@ https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.AuroraHigh
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from harness.clock import ZERO, Duration, Instant, real_sleep
 from harness.errors import TwinFault
 from harness.twin.api.rds import endpoints, parameters, reboots, replication
 from harness.twin.api.rds.state import AURORA, LOG, Cluster, Estate, Instance
+from harness.twin.engines import postgres_template
 from harness.twin.engines.postgres import PostgresNode
 from harness.twin.engines.postgres_sql import Deadline
 
@@ -65,6 +67,16 @@ def restore_standby(instance: Instance) -> None:
         return
     old.set_parameters({replication.SYNCHRONOUS: None})
     old.rebuild(new)
+
+
+def vacant(estate: Estate, group: Cluster) -> bool:
+    """Whether a cluster should have a writer, has none, and has a member that could be it. Lock held."""
+    everywhere = estate.global_of(group)
+    if group.writer is not None or group.retired or group.status != "available":
+        return False
+    if everywhere is not None and everywhere.primary is not group:
+        return False
+    return any(member.working and member.node.alive and not member.node.frozen for member in estate.members(group))
 
 
 def cluster(estate: Estate, group: Cluster, target: Instance | None) -> None:
@@ -127,13 +139,13 @@ def _finish_cluster(
         old = estate.writer(group)
         members = estate.members(group)
     chosen = _elect([reader for reader in trusted if reader in members], target)
-    if chosen is None or not _promote(chosen.node):
+    if chosen is None or not _take_over(chosen.node, group.volume if old is None else None):
         return False
     estate.clock.sleep_until(end)
     with estate.lock:
         if not mine():
             return True
-        group.writer = chosen.identifier
+        group.writer, group.volume = chosen.identifier, None
         chosen.in_sync = False
         group.status = "available"
         endpoints.point_cluster(estate, group)
@@ -195,6 +207,22 @@ def _catch_up(node: PostgresNode, ahead: PostgresNode) -> None:
         if deadline.passed:
             raise TwinFault(f"{node.name} did not catch up with {ahead.name}")
         real_sleep(0.005)
+
+
+def _take_over(node: PostgresNode, volume: Path | None) -> bool:
+    """Take writes; over the volume, if the last writer left one when it was deleted: nobody else has all of it."""
+    if volume is None:
+        return _promote(node)
+    try:
+        with node.alone():
+            node.stop()
+            postgres_template.remove(node.data_directory)
+            node.create(volume)
+            node.start()
+    except TwinFault as error:
+        LOG.warning("%s does not take over: %s", node.name, error)
+        return False
+    return True
 
 
 def _promote(node: PostgresNode) -> bool:

@@ -183,7 +183,7 @@ class GlobalClusters:
         change.target.writer = chosen.identifier
         change.target.status = "available"
         chosen.in_sync = False
-        change.source.writer = None
+        change.source.deposed, change.source.writer = (change.source.writer if change.data_loss else None), None
         change.source.take(change.source.status)  # a failover within its region, wherever that is, crowns nobody now
         group.clusters.remove(change.target)
         group.clusters.insert(0, change.target)

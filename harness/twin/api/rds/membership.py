@@ -141,10 +141,8 @@ class Membership:
         try:
             chosen = promoted(estate, cluster)
         except TwinFault as error:
-            LOG.warning("%s stays in %s: %s", cluster.identifier, group.identifier, error)
-            with estate.lock:
-                cluster.status = "available"
-            return
+            LOG.warning("%s stands alone without a writer for now: %s", cluster.identifier, error)
+            chosen = None
         estate.clock.sleep_until(end)
         with estate.lock:
             self._detach(group, cluster)

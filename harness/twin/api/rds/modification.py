@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.clock import ZERO, Instant
+from harness.clock import ZERO, Instant, seconds
 from harness.errors import TwinFault
 from harness.twin.api.rds import boot, failovers, instances, parameters, reboots, replication, shapes
 from harness.twin.api.rds.state import LOG, Estate, Instance
 from harness.twin.calls import AwsError, Call, Handler
 
-_LATER = ("DBInstanceClass", "MultiAZ", "BackupRetentionPeriod")
+_CLASS = "DBInstanceClass"
+_LATER = (_CLASS, "MultiAZ", "BackupRetentionPeriod")
 """What waits without ``ApplyImmediately``; the twin has no maintenance window, so it waits for a call that has it."""
 _KNOWN = {*_LATER, "DBInstanceIdentifier", "ApplyImmediately", "DBParameterGroupName", "DeletionProtection"}
+_AGAIN = seconds(2)
 
 
 class Modification:
@@ -58,8 +60,8 @@ class Modification:
             )
         if wanted.get("MultiAZ") and item.source:
             raise AwsError("NotImplementedByTwin", "The twin's read replicas are Single-AZ.", 501)
-        if not str(wanted.get("DBInstanceClass", "db.")).startswith("db."):
-            raise AwsError("InvalidParameterValue", f"Invalid DB Instance class: {wanted['DBInstanceClass']}")
+        if not str(wanted.get(_CLASS, "db.")).startswith("db."):
+            raise AwsError("InvalidParameterValue", f"Invalid DB Instance class: {wanted[_CLASS]}")
         days = wanted.get("BackupRetentionPeriod", 1)
         if not 0 <= days <= 35:
             raise AwsError("InvalidParameterValue", f"Invalid backup retention period: {days}. Must be 0 to 35 days.")
@@ -74,7 +76,7 @@ class Modification:
         pending, item.pending = item.pending, {}
         item.retention = pending.get("BackupRetentionPeriod", item.retention)
         zones = pending.get("MultiAZ")
-        scaled = pending.get("DBInstanceClass") not in (None, item.instance_class)
+        scaled = pending.get(_CLASS) not in (None, item.instance_class)
         converted = zones is not None and zones != (item.standby is not None)
         if not scaled and not converted:
             return
@@ -85,7 +87,7 @@ class Modification:
         elif converted:
             self._divest(item, end)
         if scaled:
-            wanted = str(pending["DBInstanceClass"])
+            wanted = str(pending[_CLASS])
             instances.tell(estate, item, "configuration change", "Applying modification to database instance class")
             estate.scheduler.at(end, lambda: self._scale(item, wanted), f"modify {item.identifier}")
 
@@ -137,10 +139,14 @@ class Modification:
         instances.tell(self._estate, item, "configuration change", told)
 
     def _scale(self, item: Instance, wanted: str) -> None:
-        """The new class costs a reboot, or with a standby in sync a failover."""
+        """The new class costs a reboot, or with a standby in sync a failover; it waits while something else goes on."""
         estate = self._estate
         with estate.lock:
+            if not item.settled:
+                return
             if item.status not in ("modifying", "available"):
+                item.pending[_CLASS] = wanted
+                estate.scheduler.later(_AGAIN, lambda: self._resume(item, wanted), f"modify {item.identifier}")
                 return
             item.instance_class = wanted
             if item.standby is not None and item.in_sync:
@@ -149,3 +155,11 @@ class Modification:
                 reboots.begin(estate, item)
         message = "Finished applying modification to DB instance class"
         instances.tell(estate, item, "configuration change", message)
+
+    def _resume(self, item: Instance, wanted: str) -> None:
+        """Unless another modification took its place meanwhile."""
+        with self._estate.lock:
+            if item.pending.get(_CLASS) != wanted:
+                return
+            del item.pending[_CLASS]
+            self._scale(item, wanted)

@@ -45,8 +45,8 @@ def retire(estate: Estate, cluster: Cluster, *, keep_volume: bool) -> None:
     mine = fence_if_reachable(estate, cluster)
     if cluster.region in estate.lost:
         return
-    if keep_volume and _wrote(estate, cluster):
-        keep(estate, cluster)
+    if keep_volume:
+        _keep_if_it_wrote(estate, cluster)
     _tell(estate, cluster, "Started resynchronizing members")
     end = estate.clock.now() + estate.draw("aurora.global_rebuild")
     estate.scheduler.at(end, lambda: _rebuild(estate, cluster, mine), f"rebuild {cluster.identifier}")
@@ -59,21 +59,34 @@ def returning(estate: Estate, region: str) -> None:
         groups = list(estate.global_groups.values())
         old = [item for group in groups for item in group.clusters if item.region == region and item.retired]
     for cluster in old:
-        retire(estate, cluster, keep_volume=_wrote(estate, cluster))
+        retire(estate, cluster, keep_volume=True)
     for group in groups:
         change = group.failover
         if change is not None and change.data_loss and change.source.region == region:
             fence_if_reachable(estate, change.source)
 
 
-def keep(estate: Estate, cluster: Cluster) -> Snapshot:
-    """Keep the fenced writer's volume as the snapshot that AWS makes at an unplanned failover."""
+def _keep_if_it_wrote(estate: Estate, cluster: Cluster) -> None:
+    """Not of one that was a secondary; nor can a volume that is not there hold up the rebuilding of the others."""
+    writer = estate.instances.get(cluster.deposed or "")
+    if writer is None or not writer.settled:
+        return
+    try:
+        keep(estate, cluster, writer)
+    except TwinFault as error:
+        LOG.warning("no volume of %s is kept: %s", cluster.identifier, error)
+
+
+def keep(estate: Estate, cluster: Cluster, writer: Instance) -> Snapshot:
+    """Keep the fenced writer's volume as the snapshot that AWS makes at an unplanned failover.
+
+    An older writer may be among the members, or what is left of one that was just being rebuilt.
+    """
     now = estate.clock.now()
     stamp = now.datetime.strftime("%Y-%m-%d-%H-%M-%S")
     identifier = f"{_PREFIX}{cluster.identifier}-{stamp}"
     directory = estate.directory / "volumes" / identifier.replace(":", "-")
-    head = next(member for member in estate.members(cluster) if member.node.upstream is None and member.settled)
-    postgres_template.copy(head.node.data_directory, directory)
+    postgres_template.copy(writer.node.data_directory, directory)
     snapshot = Snapshot(identifier, cluster.identifier, cluster.region, cluster.engine, now, cluster.created, directory)
     with estate.lock:
         estate.snapshots[identifier] = snapshot
@@ -81,11 +94,6 @@ def keep(estate: Estate, cluster: Cluster) -> Snapshot:
         cluster.region, "db-cluster-snapshot", identifier, "backup", "Automated cluster snapshot created"
     )
     return snapshot
-
-
-def _wrote(estate: Estate, cluster: Cluster) -> bool:
-    """Whether a retired cluster still has a server that took writes."""
-    return any(member.node.upstream is None and member.settled for member in estate.members(cluster))
 
 
 def _rebuild(estate: Estate, cluster: Cluster, mine: Callable[[], bool]) -> None:
@@ -107,7 +115,7 @@ def _rebuild(estate: Estate, cluster: Cluster, mine: Callable[[], bool]) -> None
     with estate.lock:
         if not mine():
             return
-        cluster.retired = False
+        cluster.retired, cluster.deposed = False, None
         cluster.status = "available"
         for member in members:
             member.status, member.in_sync = "available", True

@@ -114,6 +114,8 @@ class Cluster(Charge):
     volume: Path | None = None
     retired: bool = False
     """An old primary, or a secondary of one, that must be rebuilt before it may serve again."""
+    deposed: str | None = None
+    """The writer that a retired primary had: its volume is the one to keep."""
     stopped: Instant | None = None
 
     @property

@@ -1,5 +1,7 @@
 """RDS's own watch over its servers: what crashed comes back or fails over, a silent standby is left out for a while.
 
+A cluster without a writer gets one as soon as a member can be it.
+
 It looks about once a second of AWS time and only from inside each server's own place, so a dark network between others
 never makes it act.
 """
@@ -64,7 +66,14 @@ class Supervisor:
                     self._look(instance)
                 except TwinFault as error:
                     LOG.warning("while looking at %s: %s", instance.identifier, error)
+            self._fill_vacancies()
             real_sleep(pause)
+
+    def _fill_vacancies(self) -> None:
+        with self._estate.lock:
+            for group in self._estate.clusters.values():
+                if not self._estate.closed and failovers.vacant(self._estate, group):
+                    failovers.cluster(self._estate, group, None)
 
     def _look(self, instance: Instance) -> None:
         if self._estate.closed or instance.identifier in self._busy or self._out_of_care(instance):
@@ -124,7 +133,7 @@ class Supervisor:
         """Make a former writer or a strayed reader stream from the writer of today, if that can be reached."""
         upstream = self._estate.source_node(instance)
         if upstream is None:
-            instance.rebuild_from = None
+            self._do_without(instance)
             return
         if not upstream.alive or upstream.frozen or not instance.node.reaches(upstream):
             return
@@ -143,6 +152,15 @@ class Supervisor:
             if instance.status == "rebooting":
                 instance.status = "available"
         self._tell(instance, "availability", "DB instance restarted")
+
+    def _do_without(self, instance: Instance) -> None:
+        """There is nobody left to be rebuilt from: it starts with what it has, and may be the next writer."""
+        with self._estate.lock:
+            instance.rebuild_from = None
+            if instance.status != "rebooting":
+                return
+            mine = instance.take("rebooting")
+        reboots.come_up(self._estate, instance, mine)
 
     def _look_at_reader(self, instance: Instance) -> None:
         if instance.node.frozen:
