@@ -58,10 +58,10 @@ def read_back(experiment: Experiment) -> None:
     essential = {source.identifier for source in sources if source.role != "replica"}
     read = {view.identifier for view in views}
     complete = writer is not None and essential <= read and not any("volume" in word for word in missing)
-    jobs = _jobs(experiment, writer, missing)
+    jobs, happened = _jobs(experiment, writer, missing), _happened(experiment, writer, missing)
     ledger.write(
         experiment.folder / READBACK_FILE,
-        ReadBack(complete, tuple(missing), tuple(views), jobs, _promoted_at(experiment)),
+        ReadBack(complete, tuple(missing), tuple(views), jobs, _promoted_at(experiment), happened),
     )
     _note_lag(experiment)
 
@@ -113,6 +113,16 @@ def _jobs(experiment: Experiment, writer: Source | None, missing: list[str]) -> 
     except CloudFault as error:
         missing.append(f"jobs: {error.message}")
         return Jobs()
+
+
+def _happened(experiment: Experiment, writer: Source | None, missing: list[str]) -> tuple[int, ...]:
+    if writer is None:
+        return ()
+    try:
+        return readback.happened(writer, experiment.estate.clock, experiment.began)
+    except CloudFault as error:
+        missing.append(f"events: {error.message}")
+        return ()
 
 
 def _promoted_at(experiment: Experiment) -> int | None:

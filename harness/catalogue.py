@@ -34,6 +34,7 @@ OWED: Mapping[str, tuple[str, ...]] = {
     "no_false_alarm": (),
     "low_lag": ("calm_lag",),
     "sessions": (),
+    "alarm_rings": ("alarm_delay",),
 }
 """The objectives that each promise is held against."""
 

@@ -118,18 +118,23 @@ class GameDay:
 
     @contextmanager
     def promising(
-        self, *promises: str, undisturbed: tuple[Stream, ...] = (), breaking: tuple[str, ...] = ()
+        self,
+        *promises: str,
+        undisturbed: tuple[Stream, ...] = (),
+        breaking: tuple[str, ...] = (),
+        alarm: str = "",
     ) -> Iterator[None]:
         """Open the record; at the end read back, judge and tell.
 
         ``undisturbed``: what must not notice. ``breaking``: promises that nobody can keep under this fault; a run in
-        which one of them seems kept has measured something else.
+        which one of them seems kept has measured something else. ``alarm``: a word in the name of the alarm that
+        ``alarm_rings`` is about.
         """
         unknown = [promise for promise in (*promises, *breaking) if promise not in PROMISES]
         if unknown:
             raise BadInput(self._scenario.path, "promising", f"no such promise: {', '.join(unknown)}")
         folder = self._session.folder / self._scenario.folder
-        header = replace(self._header(promises, undisturbed), breaking=breaking)
+        header = replace(self._header(promises, undisturbed), breaking=breaking, alarm=alarm)
         experiment = Experiment(folder, self._estate, header, self._console)
         self._console.say("scenario", f"{self._scenario.path}: {self._scenario.title}")
         with experiment.told_by(self._finish), experiment:

@@ -25,6 +25,7 @@ PROMISES = (
     "no_false_alarm",
     "low_lag",
     "sessions",
+    "alarm_rings",
 )
 """Every promise that a scenario may name, each judged by one function of ``harness.judges``."""
 

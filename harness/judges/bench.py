@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from harness.judges import sanity, windows
-from harness.judges.alarms import lag_alarm, no_false_alarm
+from harness.judges.alarms import alarm_rings, lag_alarm, no_false_alarm
 from harness.judges.calm import undisturbed
 from harness.judges.conduct import conduct
 from harness.judges.lag import low_lag
@@ -49,6 +49,7 @@ PROMISES: Mapping[str, Judge] = {
     "no_false_alarm": Judge(no_false_alarm, of_a_fault=False),
     "low_lag": Judge(low_lag, of_a_fault=False),
     "sessions": Judge(sessions, by_traffic=True, of_a_fault=False),
+    "alarm_rings": Judge(alarm_rings),
 }
 """Every promise of :data:`harness.objectives.PROMISES` and the function that judges it."""
 

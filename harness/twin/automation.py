@@ -17,7 +17,6 @@ from typing import Any, Protocol
 from harness.clock import Clock, Duration, Instant, seconds
 from harness.errors import TwinFault
 from harness.twin import names
-from harness.twin.api.route53.health_checks import health_check_id
 from harness.twin.api.route53.observations import HEALTHY_SHARE
 from harness.twin.calls import AwsError, MetricSink
 from harness.twin.designs.model import Design
@@ -297,7 +296,7 @@ class RegionSwitch:
         """What the health checkers, who ask from outside, saw of the region's endpoint last."""
         for check in self._design.health_checks:
             if check.region == region:
-                wanted = {"HealthCheckId": health_check_id(check.identifier)}
+                wanted = {"HealthCheckId": names.health_check_id(check.identifier)}
                 try:
                     seen = self._call("route53", "GetHealthCheckStatus", "us-east-1", wanted)["HealthCheckObservations"]
                 except AwsError as error:

@@ -106,7 +106,7 @@ class Task:
     def application(self) -> ASGIApp:
         """The gateway's routes over this task's stores."""
         settings, clock, writer = self._settings, self._clock, self._writer
-        reader = self._pool(settings.reader, _READERS)
+        reader = self._pool(settings.reader, _READERS, must_follow=settings.reader_must_follow)
         falls_back = settings.reads_fall_back
         gateway = Gateway(
             settings,
@@ -143,10 +143,10 @@ class Task:
         server.should_exit = True
         await serving
 
-    def _pool(self, name: str, size: int) -> Pool:
+    def _pool(self, name: str, size: int, *, must_follow: bool = False) -> Pool:
         settings = self._settings
-        endpoint = Endpoint(name, settings.database_port, settings.database_timeout, settings.connection_age)
-        return Pool(self._clock, self._resolver, endpoint, size)
+        limits = settings.database_timeout, settings.connection_age
+        return Pool(self._clock, self._resolver, Endpoint(name, settings.database_port, *limits, must_follow), size)
 
     def _make_cache(self) -> Cache | None:
         settings = self._settings

@@ -36,6 +36,7 @@ class Settings:
     acknowledge_after_run: bool
     reconnect_cache: bool
     reads_fall_back: bool
+    reader_must_follow: bool
     database_timeout_seconds: float
     connection_age_seconds: float | None
     indexer: Literal["always", "never", "elected"]

@@ -76,8 +76,11 @@ def as_written() -> Design:
 
 
 def hardened() -> Design:
-    """Aurora Global Database with automation, CNAMEs of TTL 10, no check on the SECONDARY, a warm standby."""
-    check = common.regional_check(common.US, "hardened")
+    """Aurora Global Database with automation, CNAMEs of TTL 10, no check on the SECONDARY, a warm standby.
+
+    The standby has a health check all the same, for an alarm and not for its record.
+    """
+    check, watch = (common.regional_check(region, "hardened") for region in _REGIONS)
     base = multi_region.hardened("active_passive", _REGIONS)
     records = (
         RecordPlan(
@@ -91,4 +94,15 @@ def hardened() -> Design:
         ),
         RecordPlan("secondary", "eu-west-1", "failover", alias=False, failover="SECONDARY", ttl=10),
     )
-    return replace(base, records=records, health_checks=(check,))
+    alarm = AlarmPlan(
+        "standby-unhealthy",
+        "us-east-1",
+        "AWS/Route53",
+        "HealthCheckStatus",
+        {"HealthCheckId": names.health_check_id(watch.identifier)},
+        1,
+        statistic="Minimum",
+        comparison="LessThanThreshold",
+        evaluation_periods=1,
+    )
+    return replace(base, records=records, health_checks=(check, watch), alarms=(*base.alarms, alarm))

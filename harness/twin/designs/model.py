@@ -207,6 +207,8 @@ class AppBehaviour:
     reconnect_cache: bool = False
     reads_fall_back: bool = False
     """Read from the writer while the replica is down, and the other way round, older data being better than none."""
+    reader_must_follow: bool = False
+    """Connect to the reader only while it follows a writer (libpq's target_session_attrs=standby)."""
     database_timeout: Duration = seconds(5)
     connection_age: Duration | None = None
 

@@ -288,6 +288,7 @@ def settings_for(design: Design, region: str, service: str) -> dict[str, Any]:
         "acknowledge_after_run": app.acknowledge_after_run,
         "reconnect_cache": app.reconnect_cache,
         "reads_fall_back": app.reads_fall_back,
+        "reader_must_follow": app.reader_must_follow,
         "database_timeout_seconds": app.database_timeout.seconds,
         "connection_age_seconds": app.connection_age.seconds if app.connection_age else None,
         "indexer": "elected" if elected else "always" if first else "never",

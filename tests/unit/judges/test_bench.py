@@ -33,6 +33,7 @@ def perfect() -> Record:
     events = [
         *story(fault=lag),
         *(LagMeasured(at(t), "r1", NEXT, 90.0 if 40 <= t < 150 else 0.1) for t in range(0, 240, 5)),
+        AlarmChanged(at(-9), "lag", NEXT, "INSUFFICIENT_DATA", "OK", "data", metric, "DBInstanceIdentifier=r1"),
         AlarmChanged(at(100), "lag", NEXT, "OK", "ALARM", "over", metric, "DBInstanceIdentifier=r1"),
         AlarmNotified(at(101), "lag", NEXT, "ALARM"),
         AlarmChanged(at(200), "lag", NEXT, "ALARM", "OK", "under", metric, "DBInstanceIdentifier=r1"),
@@ -42,6 +43,7 @@ def perfect() -> Record:
         observed=lambda location, second: EPOCH // 1000 + int(second) * 1_000_000,
         promises=tuple(name for name in PROMISES if name not in OTHER_WEATHER),
         lag_alarm="lag",
+        alarm="lag",
         undisturbed=(Stream("list_triggers"),),
     )
     jobs = Jobs(("1",), ("1",), {"1": 1})
