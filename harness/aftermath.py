@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 
@@ -51,7 +52,8 @@ def read_back(experiment: Experiment) -> None:
     estate, began = experiment.estate, experiment.began
     missing: list[str] = []
     with ExitStack() as stack:
-        writer, sources = _databases(experiment, missing)
+        sources = databases(experiment, missing)
+        writer = _writer(sources, missing)
         sources += _volumes(experiment, stack, missing)
         views, unread = readback.views(sources, estate.clock, began.back(_MARGIN))
     missing += unread
@@ -66,7 +68,8 @@ def read_back(experiment: Experiment) -> None:
     _note_lag(experiment)
 
 
-def _databases(experiment: Experiment, missing: list[str]) -> tuple[Source | None, list[Source]]:
+def databases(experiment: Experiment, missing: list[str]) -> list[Source]:
+    """Every database with the part that it plays now; regions that do not answer are told in ``missing``."""
     estate = experiment.estate
     seen: list[InstanceSeen] = []
     for region in estate.platform.regions:
@@ -84,10 +87,14 @@ def _databases(experiment: Experiment, missing: list[str]) -> tuple[Source | Non
         elif item.role == "writer" and (first is None or item.identifier == first.identifier):
             role = "old_writer"
         sources.append(Source(estate.hand(item.region), item.endpoint, item.identifier, item.region, role))
-    writer = next((source for source in sources if source.role == "writer"), None)
-    if writer is None:
+    return sources
+
+
+def _writer(sources: Sequence[Source], missing: list[str]) -> Source | None:
+    found = next((source for source in sources if source.role == "writer"), None)
+    if found is None:
         missing.append("no database is the writer now")
-    return writer, sources
+    return found
 
 
 def _volumes(experiment: Experiment, stack: ExitStack, missing: list[str]) -> list[Source]:

@@ -35,6 +35,7 @@ OWED: Mapping[str, tuple[str, ...]] = {
     "low_lag": ("calm_lag",),
     "sessions": (),
     "alarm_rings": ("alarm_delay",),
+    "split_reads": ("success_ratio",),
 }
 """The objectives that each promise is held against."""
 

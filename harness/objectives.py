@@ -26,6 +26,7 @@ PROMISES = (
     "low_lag",
     "sessions",
     "alarm_rings",
+    "split_reads",
 )
 """Every promise that a scenario may name, each judged by one function of ``harness.judges``."""
 

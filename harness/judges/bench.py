@@ -12,6 +12,7 @@ from harness.judges.conduct import conduct
 from harness.judges.lag import low_lag
 from harness.judges.loss import bounded_loss, no_lost_writes
 from harness.judges.pipeline import jobs_exactly_once
+from harness.judges.reads import split_reads
 from harness.judges.recovery import recovery
 from harness.judges.routing import failback, routing
 from harness.judges.sessions import sessions
@@ -50,6 +51,7 @@ PROMISES: Mapping[str, Judge] = {
     "low_lag": Judge(low_lag, of_a_fault=False),
     "sessions": Judge(sessions, by_traffic=True, of_a_fault=False),
     "alarm_rings": Judge(alarm_rings),
+    "split_reads": Judge(split_reads, by_traffic=True, of_a_fault=False),
 }
 """Every promise of :data:`harness.objectives.PROMISES` and the function that judges it."""
 

@@ -22,8 +22,8 @@ from harness.verdicts import Outcome as Ended
 from harness.verdicts import Ruling
 from tests.unit.judges.scripted import EPOCH, NEXT, acknowledged, at, run, story, view
 
-OTHER_WEATHER = {"no_false_alarm", "sessions"}
-"""No run keeps these together with the others: the lag alarm must ring here, and every session stays at home."""
+OTHER_WEATHER = {"no_false_alarm", "sessions", "split_reads"}
+"""What this run does not keep: the lag alarm must ring in it, sessions stay at home, and nobody counts statements."""
 
 
 def perfect() -> Record:
