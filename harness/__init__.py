@@ -2,7 +2,7 @@
 
 from harness.card import scenario
 from harness.clock import Duration, Instant, milliseconds, minutes, seconds
-from harness.faults import Blackhole, Cut, Lag, Lose, Pause, Promote, Restart, Silence, Stop, Switchover
+from harness.faults import Blackhole, Cut, Lag, Lose, Pause, Promote, Restart, Shrink, Silence, Stop, Switchover
 from harness.topology import (
     Automation,
     Cache,
@@ -41,6 +41,7 @@ __all__ = [
     "Replica",
     "Restart",
     "Service",
+    "Shrink",
     "Silence",
     "Stop",
     "Switchover",

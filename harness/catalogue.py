@@ -36,6 +36,7 @@ OWED: Mapping[str, tuple[str, ...]] = {
     "sessions": (),
     "alarm_rings": ("alarm_delay",),
     "split_reads": ("success_ratio",),
+    "ready_standby": ("scale_time",),
 }
 """The objectives that each promise is held against."""
 
@@ -50,6 +51,7 @@ _WORDS = {
     "staleness": "stale {}",
     "calm_lag": "lag in calm {}",
     "failback_time": "failback {}",
+    "scale_time": "full size {}",
     "success_ratio": "{} good",
 }
 _FAITH = (Fidelity.FAITHFUL, Fidelity.PARTIAL, Fidelity.TWIN_ONLY)

@@ -152,6 +152,17 @@ class Decided(Event):
 
 
 @dataclass(frozen=True)
+class TasksCounted(Event):
+    """An ECS service's counts are others than before (the first are those at the start, the last those at the end)."""
+
+    kind: ClassVar[str] = "tasks"
+    region: str
+    service: str
+    desired: int
+    running: int
+
+
+@dataclass(frozen=True)
 class StatementsCounted(Event):
     """A database told how often each operation's own statement ran on it, in its whole life; asked at ``at``."""
 
@@ -191,7 +202,8 @@ KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (
         PhaseBegan, FaultInjected, FaultUndone, DnsAnswered, AddressesSeen, WriterSeen, AlarmChanged,
-        AlarmNotified, HealthChanged, DatabaseEvent, LagMeasured, Decided, StatementsCounted, Stalled, Noted,
+        AlarmNotified, HealthChanged, DatabaseEvent, LagMeasured, Decided, TasksCounted,
+        StatementsCounted, Stalled, Noted,
     )
 }  # fmt: skip
 

@@ -17,6 +17,7 @@ from harness.judges.recovery import recovery
 from harness.judges.routing import failback, routing
 from harness.judges.sessions import sessions
 from harness.judges.staleness import bounded_staleness
+from harness.judges.standby import ready_standby
 from harness.judges.writers import automatic, single_writer
 from harness.record import Record
 from harness.verdicts import Ruling, Verdict
@@ -52,6 +53,7 @@ PROMISES: Mapping[str, Judge] = {
     "sessions": Judge(sessions, by_traffic=True, of_a_fault=False),
     "alarm_rings": Judge(alarm_rings),
     "split_reads": Judge(split_reads, by_traffic=True, of_a_fault=False),
+    "ready_standby": Judge(ready_standby, of_a_fault=False),
 }
 """Every promise of :data:`harness.objectives.PROMISES` and the function that judges it."""
 

@@ -23,6 +23,7 @@ from harness.twin.app.health import Health
 from harness.twin.app.indexer import Indexer
 from harness.twin.app.limits import Limits
 from harness.twin.app.organizations import Organizations
+from harness.twin.app.pace import Pace
 from harness.twin.app.ponder import Ponder
 from harness.twin.app.processor import Processor
 from harness.twin.app.reads import Reads
@@ -116,6 +117,7 @@ class Task:
             self._cache,
             Tokens(clock, settings.jwt_secret),
             Limits(clock, self._cache),
+            Pace(clock, settings.requests_per_second),
             primary_reads=Reads(clock, writer, reader if falls_back else None),
             replica_reads=Reads(clock, reader, writer if falls_back else None),
         )

@@ -44,6 +44,7 @@ class Settings:
     speed: float
     anchor_monotonic_nanoseconds: int
     anchor_epoch_nanoseconds: int
+    requests_per_second: float | None = None
     events_per_second: float = 1.0
     poll_seconds: float = 60.0
     cache_timeout_seconds: float = 1.0

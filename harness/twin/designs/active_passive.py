@@ -17,6 +17,9 @@ from harness.twin.designs.model import (
 )
 
 _REGIONS = (common.US, common.EU)
+_REQUESTS_PER_SECOND = 15
+"""Of one gateway task: two carry twice the usual traffic of a game day, one does not."""
+_SERVICES = tuple(service for region in _REGIONS for service in common.services(region, _REQUESTS_PER_SECOND))
 
 
 def as_written() -> Design:
@@ -46,7 +49,7 @@ def as_written() -> Design:
         groups,
         (ReplicationGroup("agentauri-cache", "us-east-1", ("a",), "cache.t3.micro"),),
         tuple(common.load_balancer(region, "as_written") for region in _REGIONS),
-        tuple(service for region in _REGIONS for service in common.services(region)),
+        _SERVICES,
         (
             RecordPlan(
                 "primary",
@@ -105,4 +108,11 @@ def hardened() -> Design:
         comparison="LessThanThreshold",
         evaluation_periods=1,
     )
-    return replace(base, records=records, health_checks=(check, watch), alarms=(*base.alarms, alarm))
+    return replace(
+        base,
+        services=_SERVICES,
+        records=records,
+        health_checks=(check, watch),
+        alarms=(*base.alarms, alarm),
+        automation=replace(base.automation, scales_standby=True),
+    )

@@ -144,6 +144,10 @@ OWN: Mapping[str, Mapping[str, Reason]] = {
             "With a PRIMARY alone there is nothing to fail over to. The SECONDARY has no check: when both look dead, "
             "Route 53 would answer with the dark one.",
         ),
+        "automation.scales_standby": Reason(
+            "the platform brings the standby to full size by itself (ECS service scaling of ARC Region switch)",
+            "A standby that is too small for the load refuses a part of it until somebody is awake.",
+        ),
         "health_checks": Reason(
             "Route 53 health checks",
             "Nobody notices a standby that is gone until it is needed: its check is for an alarm, on no record.",

@@ -272,6 +272,7 @@ class AppHost:
 def settings_for(design: Design, region: str, service: str) -> dict[str, Any]:
     """What a service of a region is told, as JSON-able values; a task's identity and the clock come at its start."""
     app = design.app[region]
+    plan = next(plan for plan in design.services if (plan.region, plan.name) == (region, service))
     first = region == design.primary.name
     elected = app.queue_before_mark and app.acknowledge_after_run
     return {
@@ -293,4 +294,5 @@ def settings_for(design: Design, region: str, service: str) -> dict[str, Any]:
         "connection_age_seconds": app.connection_age.seconds if app.connection_age else None,
         "indexer": "elected" if elected else "always" if first else "never",
         "preferred": first,
+        "requests_per_second": plan.requests_per_second,
     }

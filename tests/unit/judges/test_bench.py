@@ -17,7 +17,7 @@ from harness.judges.bench import PROMISES, judge
 from harness.ledger import Jobs, ReadBack
 from harness.record import Record
 from harness.requests import Outcome
-from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured
+from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured, TasksCounted
 from harness.verdicts import Outcome as Ended
 from harness.verdicts import Ruling
 from tests.unit.judges.scripted import EPOCH, NEXT, acknowledged, at, run, story, view
@@ -33,6 +33,7 @@ def perfect() -> Record:
     events = [
         *story(fault=lag),
         *(LagMeasured(at(t), "r1", NEXT, 90.0 if 40 <= t < 150 else 0.1) for t in range(0, 240, 5)),
+        TasksCounted(at(-9), NEXT, "api-gateway", 2, 2),
         AlarmChanged(at(-9), "lag", NEXT, "INSUFFICIENT_DATA", "OK", "data", metric, "DBInstanceIdentifier=r1"),
         AlarmChanged(at(100), "lag", NEXT, "OK", "ALARM", "over", metric, "DBInstanceIdentifier=r1"),
         AlarmNotified(at(101), "lag", NEXT, "ALARM"),
