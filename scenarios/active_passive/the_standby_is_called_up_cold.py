@@ -8,7 +8,7 @@ Redis has nothing to take over with, and nobody sees that before the day on whic
 from harness import Blackhole, Cache, LoadBalancer, Service, Stop, Tasks, minutes, scenario, seconds
 
 
-@scenario(lasts=minutes(5))
+@scenario(lasts=minutes(4))
 def test_the_standby_takes_over_with_a_cold_redis(gameday):
     primary, standby = gameday.regions
     with gameday.promising("ready_standby", "recovery", "no_lost_writes"), gameday.traffic():

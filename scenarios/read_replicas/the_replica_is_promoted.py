@@ -8,7 +8,7 @@ replica's lag ends with the promotion.
 from harness import Promote, Replica, minutes, scenario, seconds
 
 
-@scenario(lasts=minutes(10), cadence="monthly", destructive=True)
+@scenario(lasts=minutes(9), cadence="monthly", destructive=True)
 def test_reads_stay_fresh_when_the_replica_is_promoted(gameday):
     (region,) = gameday.regions
     promises = ("bounded_staleness", "undisturbed", "no_lost_writes", "alarm_rings")
