@@ -2,7 +2,7 @@
 
 from harness.card import scenario
 from harness.clock import Duration, Instant, milliseconds, minutes, seconds
-from harness.faults import Blackhole, Cut, Lag, Lose, Pause, Promote, Restart, Silence, Stop, Switchover
+from harness.faults import Blackhole, Cut, Lag, Lose, Pause, Promote, Restart, Shrink, Silence, Stop, Switchover
 from harness.procedures import Drain, FailBack, FailOver, PromoteStandby, Return, SwitchOver
 from harness.topology import (
     Automation,
@@ -47,6 +47,7 @@ __all__ = [
     "Restart",
     "Return",
     "Service",
+    "Shrink",
     "Silence",
     "Stop",
     "SwitchOver",

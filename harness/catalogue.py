@@ -35,6 +35,9 @@ OWED: Mapping[str, tuple[str, ...]] = {
     "low_lag": ("calm_lag",),
     "sessions": (),
     "writer_home": ("writer_home_time", "interruption_time"),
+    "alarm_rings": ("alarm_delay",),
+    "split_reads": ("success_ratio",),
+    "ready_standby": ("scale_time",),
 }
 """The objectives that each promise is held against."""
 
@@ -51,6 +54,7 @@ _WORDS = {
     "failback_time": "failback {}",
     "writer_home_time": "writer home {}",
     "interruption_time": "interruption {}",
+    "scale_time": "full size {}",
     "success_ratio": "{} good",
 }
 _FAITH = (Fidelity.FAITHFUL, Fidelity.PARTIAL, Fidelity.TWIN_ONLY)

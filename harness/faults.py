@@ -45,6 +45,14 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Shrink:
+    """The service keeps only ``to`` tasks."""
+
+    target: Service
+    to: int
+
+
+@dataclass(frozen=True)
 class Blackhole:
     """Packets to the target are dropped, not refused: clients hang instead of failing fast."""
 
@@ -110,7 +118,7 @@ class Cut:
     target: Link
 
 
-Fault = Stop | Blackhole | Pause | Restart | Lag | Switchover | Promote | Silence | Lose | Cut
+Fault = Stop | Shrink | Blackhole | Pause | Restart | Lag | Switchover | Promote | Silence | Lose | Cut
 
 
 def title(fault: Fault) -> str:

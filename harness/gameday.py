@@ -15,6 +15,7 @@ from harness.cloud import configuration, discovery
 from harness.cloud.carriers import carrier_of
 from harness.cloud.estate import Estate
 from harness.console import Console
+from harness.data import statements
 from harness.errors import Aborted, BadInput, Ineffective, OutOfPatience, Refused, UndoFailed
 from harness.experiment import Experiment
 from harness.faults import Fault, Lag, is_destructive, title
@@ -121,18 +122,23 @@ class GameDay:
 
     @contextmanager
     def promising(
-        self, *promises: str, undisturbed: tuple[Stream, ...] = (), breaking: tuple[str, ...] = ()
+        self,
+        *promises: str,
+        undisturbed: tuple[Stream, ...] = (),
+        breaking: tuple[str, ...] = (),
+        alarm: str = "",
     ) -> Iterator[None]:
         """Open the record; at the end read back, judge and tell.
 
         ``undisturbed``: what must not notice. ``breaking``: promises that nobody can keep under this fault; a run in
-        which one of them seems kept has measured something else.
+        which one of them seems kept has measured something else. ``alarm``: a word in the name of the alarm that
+        ``alarm_rings`` is about.
         """
         unknown = [promise for promise in (*promises, *breaking) if promise not in PROMISES]
         if unknown:
             raise BadInput(self._scenario.path, "promising", f"no such promise: {', '.join(unknown)}")
         folder = self._session.folder / self._scenario.folder
-        header = replace(self._header(promises, undisturbed), breaking=breaking)
+        header = replace(self._header(promises, undisturbed), breaking=breaking, alarm=alarm)
         experiment = Experiment(folder, self._estate, header, self._console)
         self._console.say("scenario", f"{self._scenario.path}: {self._scenario.title}")
         with experiment.told_by(self._finish), experiment:
@@ -189,14 +195,18 @@ class GameDay:
             aftermath.read_back(experiment)
 
     @contextmanager
-    def traffic(self, *, clients: str = "honest", reads_only: bool = False, times: float = 1) -> Iterator[None]:
+    def traffic(
+        self, *, clients: str = "honest", reads_only: bool = False, every_route: bool = False, times: float = 1
+    ) -> Iterator[None]:
         """Open traffic from every location until the block is left, ``times`` as much as the target file says.
 
         ``clients``: *honest* ones follow DNS and give up a connection after a while; *stubborn* ones keep the first
-        answer and their connections for ever; a *storm* makes a new connection for each request.
+        answer and their connections for ever; a *storm* makes a new connection for each request. ``every_route``: they
+        also sign in, make API keys and look at the dashboard.
         """
         experiment = self._running()
-        plan = kinds.plan(self._estate.target, clients, kinds.READS if reads_only else MIX, times)
+        mix = kinds.READS if reads_only else kinds.EVERY_ROUTE if every_route else MIX
+        plan = kinds.plan(self._estate.target, clients, mix, times)
         experiment.amend(mix=plan.mix, rate_per_second=plan.rates, client=kinds.policy(plan))
         places = [
             LoadPlace(place.name, index, self._estate.enter(place))
@@ -270,6 +280,19 @@ class GameDay:
         with allure.step(f"hold {span}"):
             self._phase("hold", f"for {span}")
             self._watch(span)
+
+    def count_statements(self, span: Duration) -> None:
+        """Go on for ``span``; before and after, every database is asked how often each route's statement ran on it."""
+        with allure.step(f"count statements for {span}"):
+            self._phase("hold", f"counting statements for {span}")
+            self._count()
+            self._watch(span)
+            self._count()
+
+    def _count(self) -> None:
+        experiment, estate = self._running(), self._estate
+        for source in aftermath.databases(experiment, []):
+            experiment.timeline.add(statements.count(source, estate.clock, estate.target.statements))
 
     def wait_for(
         self,

@@ -26,6 +26,9 @@ PROMISES = (
     "low_lag",
     "sessions",
     "writer_home",
+    "alarm_rings",
+    "split_reads",
+    "ready_standby",
 )
 """Every promise that a scenario may name, each judged by one function of ``harness.judges``."""
 
@@ -56,6 +59,8 @@ class Objectives:
     """The age that a replica read may have outside a declared lag."""
     calm_lag: Duration = seconds(1)
     """The lag that a replica may have in calm weather."""
+    scale_time: Duration = seconds(120)
+    """From the loss of the region that serves to a standby of its size."""
     failback_time: Duration = seconds(300)
     """From the undo to every client back at its nearest healthy region."""
     writer_home_time: Duration = minutes(20)

@@ -1,4 +1,4 @@
-"""Does the replica-lag alarm ring when it must, for the right reason, and only then?"""
+"""Do alarms ring when they must, for the right reason, and only then? Most of it is about the replica-lag alarm."""
 
 from __future__ import annotations
 
@@ -75,6 +75,69 @@ def no_false_alarm(record: Record) -> Verdict:
     if not changes or changes[-1].new == "INSUFFICIENT_DATA":
         return Verdict(promise, Ruling.UNKNOWN, f"{name} has no data: its silence says nothing", figures, evidence)
     return Verdict(promise, Ruling.KEPT, f"{name} kept silent while nothing lagged", figures, evidence)
+
+
+def alarm_rings(record: Record) -> Verdict:
+    """The alarm that the scenario names rings for the fault, and its topic is told; how it falls silent is not judged.
+
+    Definition: one of the alarms whose name holds the word was OK before the first fault, goes to ALARM at most
+    ``alarm_delay`` after the last fault was proven to bite, and a notification of that arrives. BROKEN as well when
+    there is no such alarm, or it has no data: then nobody can be told. UNKNOWN when no alarm at all was seen, or the
+    record ends before the time is over. Units: AWS seconds. Source: https://docs.aws.amazon.com/AmazonCloudWatch/
+    latest/monitoring/AlarmThatSendsEmail.html (alarm evaluation)
+    """
+    promise, word = "alarm_rings", record.header.alarm
+    if not word:
+        return Verdict(promise, Ruling.UNKNOWN, "the header names no alarm")
+    seen = list(of(record.events, AlarmChanged))
+    changes = [event for event in seen if word in event.alarm]
+    if not seen:
+        return Verdict(promise, Ruling.UNKNOWN, "no alarm at all was seen")
+    if not changes:
+        return Verdict(promise, Ruling.BROKEN, f"no alarm is named {word}: nobody is told")
+    found = windows.windows(record)
+    struck, origin = found[0].began, max(Instant(one.fault.bites_at) for one in found)
+    rang = next((event for event in changes if event.new == "ALARM" and event.at >= struck), None)
+    told = [one for one in of(record.events, AlarmNotified) if rang and _tells_of(one, rang)]
+    ruling, reason = _told_of(record, word, [event for event in changes if event.at < struck], rang, origin)
+    if ruling is Ruling.KEPT and not told:
+        ruling, reason = Ruling.BROKEN, f"{word} rang, but no notification of it arrived"
+    figures: dict[str, Number] = {
+        "alarm": rang.alarm if rang else word,
+        "alarm_delay_seconds": max(0.0, windows.span_seconds(origin, rang.at)) if rang else None,
+        "notified_after_alarm_seconds": windows.span_seconds(rang.at, told[0].at) if rang and told else None,
+        "allowed_delay_seconds": record.header.objectives.alarm_delay.seconds,
+    }
+    names = dict.fromkeys(event.alarm for event in changes)
+    return Verdict(
+        promise, ruling, reason, figures, {"alarm": [row for name in names for row in _history(record, name)]}
+    )
+
+
+def _tells_of(note: AlarmNotified, rang: AlarmChanged) -> bool:
+    return (note.alarm, note.region, note.new) == (rang.alarm, rang.region, "ALARM") and note.at >= rang.at
+
+
+def _told_of(
+    record: Record, word: str, before: list[AlarmChanged], rang: AlarmChanged | None, origin: Instant
+) -> tuple[Ruling, str]:
+    """Of the named alarms: whether one rang out of OK in time; ``before`` is what they said before the fault."""
+    states = {(event.alarm, event.region): event.new for event in before}
+    allowed = record.header.objectives.alarm_delay
+    if "ALARM" in states.values():
+        return Ruling.BROKEN, f"{word} was in ALARM before anything had happened"
+    if rang is None and "OK" not in states.values():
+        return Ruling.BROKEN, f"{word} never rang: it has no data, so it watches nothing"
+    if rang is None:
+        watched = windows.end(record) - origin
+        if watched <= allowed:
+            return Ruling.UNKNOWN, f"{word} had not rung when the record ended, {watched} after the fault"
+        return Ruling.BROKEN, f"{word} did not ring in {watched} (allowed: {allowed})"
+    if rang.old != "OK":
+        return Ruling.UNKNOWN, f"{word} rang out of {rang.old}, not out of OK: it was not watching before"
+    delay = max(Duration(0), rang.at - origin)
+    late = Ruling.BROKEN if delay > allowed else Ruling.KEPT
+    return late, f"{rang.alarm} in {rang.region} rang {delay} after the fault (allowed: {allowed})"
 
 
 def _ringing(record: Record, window: Window, name: str) -> Ringing:

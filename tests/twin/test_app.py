@@ -142,6 +142,26 @@ def test_a_replica_that_is_away_shows_an_empty_list_unless_reads_fall_back(rig: 
         rig.replica.thaw()
 
 
+def test_only_reads_that_must_follow_leave_a_replica_that_was_promoted(rig: Rig) -> None:
+    insert = "insert into events (chain_id, registry, block) values (8453, 'identity', 1)"
+    rig.writer.sql(insert)
+    _, trusting = rig.gateway(reader_must_follow=False)
+    _, careful = rig.gateway(reader_must_follow=True)
+
+    def shown(client: Client) -> int:
+        return len(client.ask("GET", "/api/v1/ponder/events", **{"X-Monitoring-Token": "any"}).data)
+
+    wait(lambda: shown(trusting) == shown(careful) == 1)
+    rig.replica.promote()
+    try:
+        rig.writer.sql(insert)
+        assert shown(trusting) == 1
+        assert shown(careful) == 2
+    finally:
+        rig.replica.rebuild(rig.writer)
+    wait(lambda: shown(trusting) == 2)
+
+
 def test_select_1_passes_on_a_read_only_replica_and_writes_do_not(rig: Rig) -> None:
     _, client = rig.gateway(AS_WRITTEN)
     client.sign_up()

@@ -15,10 +15,24 @@ from harness.cloud.carriers.pause import PauseCarrier
 from harness.cloud.carriers.replica import PromoteReplicaCarrier, StopReplicaCarrier
 from harness.cloud.carriers.silence import SilenceCarrier
 from harness.cloud.carriers.switchover import SwitchoverCarrier
-from harness.cloud.carriers.tasks import StopServiceCarrier, StopTasksCarrier
+from harness.cloud.carriers.tasks import ServiceCountCarrier, StopTasksCarrier
 from harness.cloud.estate import Estate
 from harness.errors import HarnessFault
-from harness.faults import Blackhole, Cut, Fault, Lag, Lose, Pause, Promote, Restart, Silence, Stop, Switchover, title
+from harness.faults import (
+    Blackhole,
+    Cut,
+    Fault,
+    Lag,
+    Lose,
+    Pause,
+    Promote,
+    Restart,
+    Shrink,
+    Silence,
+    Stop,
+    Switchover,
+    title,
+)
 from harness.topology import (
     Automation,
     Cache,
@@ -37,7 +51,8 @@ KNOWN: Mapping[tuple[type, type], Callable[[Estate, Any], Carrier]] = {
     (Stop, Writer): StopWriterCarrier,
     (Stop, Replica): StopReplicaCarrier,
     (Stop, Tasks): StopTasksCarrier,
-    (Stop, Service): StopServiceCarrier,
+    (Stop, Service): ServiceCountCarrier,
+    (Shrink, Service): ServiceCountCarrier,
     (Lag, Replica): LagCarrier,
     (Pause, Cache): PauseCarrier,
     (Restart, Cache): RestartCacheCarrier,

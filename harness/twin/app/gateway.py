@@ -20,6 +20,7 @@ from harness.twin.app.answers import Refusal, identifier
 from harness.twin.app.cache import Cache
 from harness.twin.app.database import DatabaseDown, Pool
 from harness.twin.app.limits import Limits
+from harness.twin.app.pace import Pace
 from harness.twin.app.reads import Reads
 from harness.twin.app.settings import Settings
 from harness.twin.app.tokens import BadToken, Bearer, Tokens
@@ -44,6 +45,7 @@ class Gateway:
     cache: Cache | None
     tokens: Tokens
     limits: Limits
+    pace: Pace
     primary_reads: Reads
     """Reads that want the newest data."""
     replica_reads: Reads
@@ -126,7 +128,10 @@ def application(gateway: Gateway, routes: list[Route]) -> ASGIApp:
 
 
 class _Doorman:
-    """Counts anonymous callers and names the region in every answer."""
+    """Lets in what the task can do, counts anonymous callers, and names the region in every answer.
+
+    A health check is so cheap that it is let in always: an overloaded task looks well.
+    """
 
     def __init__(self, gateway: Gateway, inner: ASGIApp) -> None:
         self._gateway = gateway
@@ -138,7 +143,9 @@ class _Doorman:
                 MutableHeaders(scope=message)["X-AgentAuri-Region"] = self._gateway.settings.region
             await send(message)
 
-        if await self._welcome(scope):
+        if scope["path"] != HEALTH and not await self._gateway.pace.turn():
+            await Refusal(503, "overloaded", "too many requests for this task").response()(scope, receive, named)
+        elif await self._welcome(scope):
             await self._inner(scope, receive, named)
         else:
             refusal = Refusal(429, "rate_limited", "10 requests an hour; sign in")

@@ -129,6 +129,10 @@ OWN: Mapping[str, Mapping[str, Reason]] = {
         "alarms": _ALARM,
         "app.writer_endpoint": Reason("where the services write", "The cluster's endpoint, which follows its writer."),
         "app.reader_endpoint": Reason("where the services read", "The replica of the cluster, under its new name."),
+        "app.reader_must_follow": Reason(
+            "the services read from a server in recovery only (target_session_attrs=standby)",
+            "A replica that was promoted answers under the same name, and what it tells grows older for ever.",
+        ),
     },
     "active_passive": {
         "caches": Reason(
@@ -139,6 +143,17 @@ OWN: Mapping[str, Mapping[str, Reason]] = {
             "Route 53 records",
             "With a PRIMARY alone there is nothing to fail over to. The SECONDARY has no check: when both look dead, "
             "Route 53 would answer with the dark one.",
+        ),
+        "automation.scales_standby": Reason(
+            "the platform brings the standby to full size by itself (ECS service scaling of ARC Region switch)",
+            "A standby that is too small for the load refuses a part of it until somebody is awake.",
+        ),
+        "health_checks": Reason(
+            "Route 53 health checks",
+            "Nobody notices a standby that is gone until it is needed: its check is for an alarm, on no record.",
+        ),
+        "alarms": Reason(
+            _ALARMS.words, f"{_ALARMS.why} A third, on the standby's health check, tells that the standby is gone."
         ),
         "app.writer_endpoint": Reason(
             "where the services write", "The global endpoint, which follows the writer's region."

@@ -25,6 +25,8 @@ ANCHOR = Anchor(START, EPOCH)
 HOME, NEXT = "us-east-1", "eu-west-1"
 ADDRESS = {HOME: "10.1.10.80", NEXT: "10.2.10.80"}
 LOCATIONS = ("america", "europe")
+JOURNEYS = OPERATIONS[:4]
+"""The usual mix: what scripted clients ask for, in turn."""
 DARK = f"Blackhole load balancer of {HOME}"
 
 Bad = Callable[[str, str, float], bool]
@@ -52,7 +54,7 @@ def header(**changes: Any) -> Header:
         locations=LOCATIONS,
         nearest=dict.fromkeys(LOCATIONS, (HOME, NEXT)),
         regions=(HOME, NEXT),
-        operations=OPERATIONS,
+        operations=JOURNEYS,
         writes=("create_trigger",),
         deadline=seconds(5),
         rate_per_second=dict.fromkeys(LOCATIONS, 8.0),
@@ -106,17 +108,17 @@ def run(
         rows = np.zeros(round(end * rate), RECORD)
         for number in range(len(rows)):
             second = (number + 0.5) / rate
-            operation = number % len(OPERATIONS)
-            broken = bad(location, OPERATIONS[operation], second)
+            operation = number % len(JOURNEYS)
+            broken = bad(location, JOURNEYS[operation], second)
             intended = START + round(second * 1e9)
             rows[number]["intended"], rows[number]["sent"] = intended, intended + 1000
             rows[number]["done"] = intended + round((5 if broken else slow) * 1e9)
             rows[number]["operation"], rows[number]["location"] = operation, code
             rows[number]["outcome"] = outcome if broken else Outcome.GOOD
             rows[number]["address"] = address_number(ADDRESS[where(location, second)])
-            if OPERATIONS[operation] == "create_trigger":
+            if JOURNEYS[operation] == "create_trigger":
                 rows[number]["write_id"] = write_id(code, number)
-            if OPERATIONS[operation] == "ponder_events" and observed:
+            if JOURNEYS[operation] == "ponder_events" and observed:
                 rows[number]["observed"] = observed(location, second)
         parts.append(Requests(Path(f"requests-{location}.bin"), code, Clock(1.0, ANCHOR), rows, 0))
     found = sorted(story(end=end) if events is None else events, key=lambda event: event.at)

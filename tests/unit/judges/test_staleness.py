@@ -3,6 +3,7 @@ from __future__ import annotations
 from harness.clock import seconds
 from harness.judges.bench import judge_one
 from harness.judges.staleness import regressions
+from harness.ledger import ReadBack
 from harness.verdicts import Ruling
 from tests.unit.judges.scripted import EPOCH, NEXT, run, story
 
@@ -50,3 +51,22 @@ def test_reads_that_go_back_in_time_are_counted() -> None:
         observed=lambda location, second: newest(second - (10 if location == "europe" and 50 <= second < 51 else 0))
     )
     assert regressions(record) == {"america": 0, "europe": 2}
+
+
+def learns_nothing_after_60(location: str, second: float) -> int:
+    return newest(min(second, 60))
+
+
+def test_reads_that_all_stand_still_are_held_against_what_the_writer_holds() -> None:
+    happened = tuple(newest(second) + 3 for second in range(240))
+    found = judged(learns_nothing_after_60, readback=ReadBack(True, happened=happened))
+    assert found.ruling is Ruling.BROKEN
+    assert 90 < found.figures["staleness_in_fault_seconds"] < 95
+    fresh = judged(lambda location, second: newest(second), readback=ReadBack(True, happened=happened))
+    assert fresh.ruling is Ruling.KEPT
+
+
+def test_reads_that_all_stand_still_prove_nothing_by_themselves() -> None:
+    found = judged(learns_nothing_after_60)
+    assert found.ruling is Ruling.UNKNOWN
+    assert "the writer's were not read back" in found.reason
