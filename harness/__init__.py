@@ -2,7 +2,7 @@
 
 from harness.card import scenario
 from harness.clock import Duration, Instant, milliseconds, minutes, seconds
-from harness.faults import Blackhole, Cut, Lag, Lose, Pause, Promote, Restart, Silence, Stop, Switchover
+from harness.faults import Blackhole, Cut, Failover, Lag, Lose, Pause, Promote, Restart, Silence, Stop, Switchover
 from harness.procedures import Drain, FailBack, FailOver, PromoteStandby, Return, SwitchOver
 from harness.topology import (
     Automation,
@@ -32,6 +32,7 @@ __all__ = [
     "Duration",
     "FailBack",
     "FailOver",
+    "Failover",
     "GlobalCluster",
     "Instant",
     "Lag",

@@ -67,6 +67,14 @@ class Restart:
 
 
 @dataclass(frozen=True)
+class Failover:
+    """An operator lets another node take the writes of a region's cache: a replica in the region or, in a Global
+    Datastore, the next region's, and then this region's cache can only be read."""
+
+    target: Cache
+
+
+@dataclass(frozen=True)
 class Lag:
     """The replica applies every change ``delay`` late."""
 
@@ -110,7 +118,7 @@ class Cut:
     target: Link
 
 
-Fault = Stop | Blackhole | Pause | Restart | Lag | Switchover | Promote | Silence | Lose | Cut
+Fault = Stop | Blackhole | Pause | Restart | Failover | Lag | Switchover | Promote | Silence | Lose | Cut
 
 
 def title(fault: Fault) -> str:

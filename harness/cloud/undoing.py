@@ -7,6 +7,7 @@ from collections.abc import Callable
 from harness.clock import minutes, seconds
 from harness.cloud.carriers import tasks
 from harness.cloud.carriers.acl import RUN_TAG, association, replace_association
+from harness.cloud.carriers.datastore import fail_over, standing
 from harness.cloud.carriers.lag import parameter, set_parameter
 from harness.cloud.estate import Estate
 from harness.errors import CloudFault, UndoFailed
@@ -85,6 +86,26 @@ def _await_cache(estate: Estate, act: Act) -> None:
     raise UndoFailed(f"the cache of {act.region} still does not answer: {last}")
 
 
+def _fail_back(estate: Estate, act: Act) -> None:
+    """The members as they were. AWS takes no order while another is carried out, so this waits before and after."""
+    store, region = act.parameters["GlobalReplicationGroupId"], act.parameters["PrimaryRegion"]
+    ordered, seen = False, ""
+    for _ in estate.clock.every(seconds(2), minutes(10)):
+        found = standing(estate, act.region, store)
+        seen = f"{store} is {found.status}, {found.primary} takes its writes"
+        if found.status != "available":
+            continue
+        if found.primary == region:
+            return
+        if ordered:
+            raise UndoFailed(f"{seen}, though {region} was ordered to.", "Somebody else changed it: decide by hand.")
+        if found.primary != act.precondition["PrimaryRegion"]:
+            raise UndoFailed(f"{seen}, neither our doing nor as before.", "Somebody else changed it: decide by hand.")
+        fail_over(estate, act.region, found, region)
+        ordered = True
+    raise UndoFailed(f"{seen} ten minutes later, {region} did before.", "Run `gameday undo` again.")
+
+
 def _restore_count(estate: Estate, act: Act) -> None:
     cluster, service = act.parameters["Cluster"], act.parameters["Service"]
     before = act.parameters["DesiredCount"]
@@ -116,5 +137,6 @@ _INTERPRETERS: dict[tuple[str, str], Callable[[Estate, Act], None]] = {
     ("ecs", "UpdateService"): _restore_count,
     ("cloudwatch", "EnableAlarmActions"): _enable_actions,
     ("cache", "AwaitAnswer"): _await_cache,
+    ("elasticache", "FailoverGlobalReplicationGroup"): _fail_back,
     ("twin", "strike"): _strike_back,
 }

@@ -9,6 +9,7 @@ from harness.cloud.carriers.blackhole import BlackholeCarrier
 from harness.cloud.carriers.cache import RestartCacheCarrier
 from harness.cloud.carriers.carrier import Carrier
 from harness.cloud.carriers.database import StopWriterCarrier
+from harness.cloud.carriers.failover import failover_cache
 from harness.cloud.carriers.lag import LagCarrier
 from harness.cloud.carriers.nature import NatureCarrier
 from harness.cloud.carriers.pause import PauseCarrier
@@ -18,7 +19,21 @@ from harness.cloud.carriers.switchover import SwitchoverCarrier
 from harness.cloud.carriers.tasks import StopServiceCarrier, StopTasksCarrier
 from harness.cloud.estate import Estate
 from harness.errors import HarnessFault
-from harness.faults import Blackhole, Cut, Fault, Lag, Lose, Pause, Promote, Restart, Silence, Stop, Switchover, title
+from harness.faults import (
+    Blackhole,
+    Cut,
+    Failover,
+    Fault,
+    Lag,
+    Lose,
+    Pause,
+    Promote,
+    Restart,
+    Silence,
+    Stop,
+    Switchover,
+    title,
+)
 from harness.topology import (
     Automation,
     Cache,
@@ -41,6 +56,7 @@ KNOWN: Mapping[tuple[type, type], Callable[[Estate, Any], Carrier]] = {
     (Lag, Replica): LagCarrier,
     (Pause, Cache): PauseCarrier,
     (Restart, Cache): RestartCacheCarrier,
+    (Failover, Cache): failover_cache,
     (Switchover, GlobalCluster): SwitchoverCarrier,
     (Promote, Replica): PromoteReplicaCarrier,
     (Silence, Automation): SilenceCarrier,
