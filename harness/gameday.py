@@ -29,7 +29,8 @@ from harness.runbooks import execution, runbook_of
 from harness.safety import guard
 from harness.safety.injection import Injection
 from harness.session import Session
-from harness.timeline import Event, Stalled, WriterSeen, of
+from harness.timeline import Event, Stalled, WriterSeen
+from harness.timeline import of as events_of
 from harness.topology import Region, Zone
 from harness.verdicts import Outcome, Ruling
 from loadtests.settings import MIX
@@ -279,6 +280,7 @@ class GameDay:
         healthy: Region | None = None,
         writer: Region | None = None,
         alarm: str | None = None,
+        of: Region | None = None,
         state: str = "ALARM",
         served: bool = False,
         recovered: bool = False,
@@ -288,8 +290,8 @@ class GameDay:
 
         ``serving``: every client is led to that region and is served. ``left``: no client is led there, all are
         served. ``healthy``: everybody is back at the nearest region. ``writer``: that region writes. ``alarm``: the
-        alarm whose name contains the word is in ``state`` and has said so to its queue. ``served``: all requests
-        succeed again. ``recovered``: likewise, and the component is whole by its own account.
+        alarm whose name contains the word, ``of`` that region or of any, is in ``state`` and has said so to its queue.
+        ``served``: all requests succeed again. ``recovered``: likewise, and the component is whole by its own account.
 
         ``patience``: how long, for each; without it well beyond what is owed while a fault stands, else eight minutes.
         """
@@ -307,7 +309,9 @@ class GameDay:
         if writer:
             looks.append((f"{writer} to write", lambda: sights.written_elsewhere(see(), writer.name)))
         if alarm:
-            looks.append((f"alarm {alarm} to be {state}", lambda: sights.alarm_is_not(see(), alarm, state)))
+            where = of.name if of else ""
+            what = f"alarm {alarm}{f' of {where}' if where else ''} to be {state}"
+            looks.append((what, lambda: sights.alarm_is_not(see(), alarm, state, where)))
         if served:
             looks.append(("all requests to succeed", self._failing))
         if recovered:
@@ -425,4 +429,4 @@ class GameDay:
 
 def moved_region(events: Sequence[Event]) -> bool:
     """Whether another region writes now than did at first: the topology is not what the next scenario expects."""
-    return len({event.region for event in of(events, WriterSeen)}) > 1
+    return len({event.region for event in events_of(events, WriterSeen)}) > 1
