@@ -2,7 +2,20 @@
 
 from harness.card import scenario
 from harness.clock import Duration, Instant, milliseconds, minutes, seconds
-from harness.faults import Blackhole, Cut, Failover, Lag, Lose, Pause, Promote, Restart, Silence, Stop, Switchover
+from harness.faults import (
+    Blackhole,
+    Cut,
+    Failover,
+    Geolocate,
+    Lag,
+    Lose,
+    Pause,
+    Promote,
+    Restart,
+    Silence,
+    Stop,
+    Switchover,
+)
 from harness.procedures import Drain, FailBack, FailOver, PromoteStandby, Return, SwitchOver
 from harness.topology import (
     Automation,
@@ -13,6 +26,7 @@ from harness.topology import (
     Link,
     LoadBalancer,
     Location,
+    Records,
     Region,
     Replica,
     Service,
@@ -33,6 +47,7 @@ __all__ = [
     "FailBack",
     "FailOver",
     "Failover",
+    "Geolocate",
     "GlobalCluster",
     "Instant",
     "Lag",
@@ -43,6 +58,7 @@ __all__ = [
     "Pause",
     "Promote",
     "PromoteStandby",
+    "Records",
     "Region",
     "Replica",
     "Restart",

@@ -35,6 +35,7 @@ OWED: Mapping[str, tuple[str, ...]] = {
     "low_lag": ("calm_lag",),
     "sessions": (),
     "writer_home": ("writer_home_time", "interruption_time"),
+    "fresh_roles": ("role_staleness",),
 }
 """The objectives that each promise is held against."""
 
@@ -48,6 +49,7 @@ _WORDS = {
     "alarm_clear": "clear {}",
     "staleness": "stale {}",
     "calm_lag": "lag in calm {}",
+    "role_staleness": "old roles {}",
     "failback_time": "failback {}",
     "writer_home_time": "writer home {}",
     "interruption_time": "interruption {}",

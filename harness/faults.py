@@ -7,6 +7,7 @@ faults change the topology for good: what comes after them needs it rebuilt.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -19,6 +20,7 @@ from harness.topology import (
     GlobalCluster,
     Link,
     LoadBalancer,
+    Records,
     Region,
     Replica,
     Service,
@@ -118,10 +120,26 @@ class Cut:
     target: Link
 
 
+@dataclass(frozen=True)
+class Geolocate:
+    """No fault but another way to run the platform: its records route by the client's continent.
+
+    ``continents``: by Route 53's codes (``EU``, ``NA``…); whoever is on none of them gets the ``default``.
+    """
+
+    target: Records
+    continents: Mapping[str, Region]
+    default: Region
+
+
 Fault = Stop | Blackhole | Pause | Restart | Failover | Lag | Switchover | Promote | Silence | Lose | Cut
 
 
-def title(fault: Fault) -> str:
+Arrangement = Geolocate
+"""What a scenario may arrange before it begins: carried out and undone as a fault is, and judged as none."""
+
+
+def title(fault: Fault | Arrangement) -> str:
     """The fault in words, e.g. ``Blackhole load balancer of us-east-1``."""
     return f"{type(fault).__name__} {fault.target}"
 

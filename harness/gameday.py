@@ -15,9 +15,10 @@ from harness.cloud import configuration, discovery
 from harness.cloud.carriers import carrier_of
 from harness.cloud.estate import Estate
 from harness.console import Console
+from harness.data.witness import Witness
 from harness.errors import Aborted, BadInput, Ineffective, OutOfPatience, Refused, UndoFailed
 from harness.experiment import Experiment
-from harness.faults import Fault, Lag, is_destructive, title
+from harness.faults import Arrangement, Fault, Lag, is_destructive, title
 from harness.header import ClientPolicy, Header, Stream
 from harness.judges.feasibility import failure_of, feasibility
 from harness.load import Glance, Load, LoadPlace
@@ -27,7 +28,7 @@ from harness.procedures import Procedure, moves_writer
 from harness.requests import OPERATIONS, WRITES
 from harness.runbooks import execution, runbook_of
 from harness.safety import guard
-from harness.safety.injection import Injection
+from harness.safety.injection import Arranging, Injection
 from harness.session import Session
 from harness.timeline import Event, Stalled, WriterSeen
 from harness.timeline import of as events_of
@@ -83,6 +84,10 @@ class GameDay:
         self._telling_from = self._estate.clock.now()
         """Before that, requests that met the last fault may not have ended yet."""
         self._console = Console(self._estate.clock)
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """What follows from the configuration as it is now."""
         live = configuration.read(self._estate, configuration.nearest(self._estate))
         self._nearest_regions = dict(live.nearest)
         self._lag_alarm = live.lag_alarm
@@ -190,6 +195,30 @@ class GameDay:
             aftermath.read_back(experiment)
 
     @contextmanager
+    def arranged(self, arrangement: Arrangement) -> Iterator[None]:
+        """The platform is arranged otherwise until the block is left: journalled and undone as a fault is, yet none.
+
+        What is judged is judged against the platform as it was arranged. Meant around the traffic.
+        """
+        experiment = self._running()
+        carrier = carrier_of(arrangement, self._estate, self._run)
+        arranging = Arranging(
+            arrangement, carrier, self._estate, experiment.journal, experiment.timeline, experiment.console.say
+        )
+        with allure.step(title(arrangement)), arranging:
+            self._look_ahead()
+            experiment.amend(nearest=self._nearest_regions, feasibility=self._outlook.to_json())
+            yield
+
+    @contextmanager
+    def a_member(self) -> Iterator[Witness]:
+        """Somebody with a role that every region has in its cache; until the block is left, each is asked for it."""
+        estate, experiment = self._estate, self._running()
+        doors = {region.name: estate.door(region.name) for region in self.regions}
+        with allure.step("a member of an organization"), Witness(doors, estate.clock, experiment.timeline) as member:
+            yield member
+
+    @contextmanager
     def traffic(self, *, clients: str = "honest", reads_only: bool = False, times: float = 1) -> Iterator[None]:
         """Open traffic from every location until the block is left, ``times`` as much as the target file says.
 
@@ -234,7 +263,7 @@ class GameDay:
         if is_destructive(type(fault), type(fault.target)):
             self._destructive = True
             self._session.spend()
-        carrier = carrier_of(fault, self._estate, f"{self._session.stamp}-{self._scenario.folder}")
+        carrier = carrier_of(fault, self._estate, self._run)
         injection = Injection(
             fault, carrier, self._estate, experiment.journal, experiment.timeline, experiment.enter_phase
         )
@@ -396,6 +425,10 @@ class GameDay:
         if self._experiment is None:
             raise BadInput(self._scenario.path, "gameday", "verbs are only meant inside `with gameday.promising(…)`")
         return self._experiment
+
+    @property
+    def _run(self) -> str:
+        return f"{self._session.stamp}-{self._scenario.folder}"
 
     def _header(self, promises: tuple[str, ...], undisturbed: tuple[Stream, ...]) -> Header:
         shape, options = self._estate.target.load, self._session.options

@@ -26,6 +26,7 @@ PROMISES = (
     "low_lag",
     "sessions",
     "writer_home",
+    "fresh_roles",
 )
 """Every promise that a scenario may name, each judged by one function of ``harness.judges``."""
 
@@ -54,6 +55,8 @@ class Objectives:
     """From the end of the fault to the alarm's OK state."""
     staleness: Duration = seconds(5)
     """The age that a replica read may have outside a declared lag."""
+    role_staleness: Duration = seconds(30)
+    """For so long a region may act on a role that was changed in another."""
     calm_lag: Duration = seconds(1)
     """The lag that a replica may have in calm weather."""
     failback_time: Duration = seconds(300)

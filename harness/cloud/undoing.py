@@ -8,6 +8,7 @@ from harness.clock import minutes, seconds
 from harness.cloud.carriers import tasks
 from harness.cloud.carriers.acl import RUN_TAG, association, replace_association
 from harness.cloud.carriers.datastore import fail_over, standing
+from harness.cloud.carriers.geography import records, replace_records
 from harness.cloud.carriers.lag import parameter, set_parameter
 from harness.cloud.estate import Estate
 from harness.errors import CloudFault, UndoFailed
@@ -86,6 +87,18 @@ def _await_cache(estate: Estate, act: Act) -> None:
     raise UndoFailed(f"the cache of {act.region} still does not answer: {last}")
 
 
+def _restore_records(estate: Estate, act: Act) -> None:
+    before, current = act.parameters["Records"], records(estate)
+    if current == before:
+        return
+    if current != act.precondition["Records"]:
+        raise UndoFailed(
+            f"the records of {estate.target.api.host} are neither ours nor the original ones.",
+            "Somebody else changed them: decide by hand.",
+        )
+    replace_records(estate, current, before)
+
+
 def _fail_back(estate: Estate, act: Act) -> None:
     """The members as they were. AWS takes no order while another is carried out, so this waits before and after."""
     store, region = act.parameters["GlobalReplicationGroupId"], act.parameters["PrimaryRegion"]
@@ -137,6 +150,7 @@ _INTERPRETERS: dict[tuple[str, str], Callable[[Estate, Act], None]] = {
     ("ecs", "UpdateService"): _restore_count,
     ("cloudwatch", "EnableAlarmActions"): _enable_actions,
     ("cache", "AwaitAnswer"): _await_cache,
+    ("route53", "ChangeResourceRecordSets"): _restore_records,
     ("elasticache", "FailoverGlobalReplicationGroup"): _fail_back,
     ("twin", "strike"): _strike_back,
 }

@@ -14,6 +14,7 @@ from harness.judges.lag import low_lag
 from harness.judges.loss import bounded_loss, no_lost_writes
 from harness.judges.pipeline import jobs_exactly_once
 from harness.judges.recovery import recovery
+from harness.judges.roles import fresh_roles
 from harness.judges.routing import failback, routing
 from harness.judges.sessions import sessions
 from harness.judges.staleness import bounded_staleness
@@ -52,6 +53,7 @@ PROMISES: Mapping[str, Judge] = {
     "low_lag": Judge(low_lag, of_a_fault=False),
     "sessions": Judge(sessions, by_traffic=True, of_a_fault=False),
     "writer_home": Judge(writer_home, by_traffic=True),
+    "fresh_roles": Judge(fresh_roles, of_a_fault=False),
 }
 """Every promise of :data:`harness.objectives.PROMISES` and the function that judges it."""
 

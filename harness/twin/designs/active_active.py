@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from harness.clock import seconds
 from harness.twin import names
 from harness.twin.designs import common, multi_region
 from harness.twin.designs.model import AlarmPlan, AppBehaviour, Automation, Design, RecordPlan, ReplicationGroup
@@ -78,4 +79,5 @@ def hardened() -> Design:
         for region in _REGIONS
     )
     base = multi_region.hardened("active_active", _REGIONS)
-    return replace(base, records=records, health_checks=checks, caches=caches)
+    app = {region: replace(behaviour, role_life=seconds(10)) for region, behaviour in base.app.items()}
+    return replace(base, records=records, health_checks=checks, caches=caches, app=app)

@@ -209,6 +209,8 @@ class AppBehaviour:
     """Read from the writer while the replica is down, and the other way round, older data being better than none."""
     database_timeout: Duration = seconds(5)
     connection_age: Duration | None = None
+    role_life: Duration = seconds(300)
+    """How long a role stays in the region's cache; a change in another region is not seen before."""
 
 
 @dataclass(frozen=True)

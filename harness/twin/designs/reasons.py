@@ -161,6 +161,10 @@ OWN: Mapping[str, Mapping[str, Reason]] = {
         "global_datastore": Reason(
             "ElastiCache Global Datastore", "The strategy's node types cannot have it, and each region caches alone."
         ),
+        "app.role_life": Reason(
+            "how long a role stays in a region's cache",
+            "A region is not told what another one wrote: who lost a role there keeps it here until the entry ends.",
+        ),
         "app.jwt_secret": Reason(
             "the secret that signs JWTs", "A token is only stateless where every region can check its signature."
         ),

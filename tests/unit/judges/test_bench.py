@@ -17,10 +17,10 @@ from harness.judges.bench import PROMISES, judge
 from harness.ledger import Jobs, ReadBack
 from harness.record import Record
 from harness.requests import Outcome
-from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured
+from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured, RoleChanged, RoleSeen
 from harness.verdicts import Outcome as Ended
 from harness.verdicts import Ruling
-from tests.unit.judges.scripted import EPOCH, NEXT, acknowledged, at, run, story, view
+from tests.unit.judges.scripted import EPOCH, HOME, NEXT, acknowledged, at, run, story, view
 
 OTHER_WEATHER = {"no_false_alarm", "sessions", "writer_home"}
 """No run keeps these together with the others: here the lag alarm must ring, and session and writer stay at home."""
@@ -35,6 +35,8 @@ def perfect() -> Record:
         *(LagMeasured(at(t), "r1", NEXT, 90.0 if 40 <= t < 150 else 0.1) for t in range(0, 240, 5)),
         AlarmChanged(at(100), "lag", NEXT, "OK", "ALARM", "over", metric, "DBInstanceIdentifier=r1"),
         AlarmNotified(at(101), "lag", NEXT, "ALARM"),
+        RoleChanged(at(60), NEXT, "viewer"),
+        *(RoleSeen(at(100), region, "viewer") for region in (HOME, NEXT)),
         AlarmChanged(at(200), "lag", NEXT, "ALARM", "OK", "under", metric, "DBInstanceIdentifier=r1"),
     ]
     plain = run(
