@@ -38,6 +38,7 @@ OWED: Mapping[str, tuple[str, ...]] = {
     "alarm_rings": ("alarm_delay",),
     "split_reads": ("success_ratio",),
     "ready_standby": ("scale_time",),
+    "fresh_roles": ("role_staleness",),
 }
 """The objectives that each promise is held against."""
 
@@ -51,6 +52,7 @@ _WORDS = {
     "alarm_clear": "clear {}",
     "staleness": "stale {}",
     "calm_lag": "lag in calm {}",
+    "role_staleness": "old roles {}",
     "failback_time": "failback {}",
     "writer_home_time": "writer home {}",
     "interruption_time": "interruption {}",

@@ -33,7 +33,7 @@ class DnsRecord:
 
     set_identifier: str
     region: str
-    routing: Literal["simple", "failover", "latency"]
+    routing: Literal["simple", "failover", "latency", "geolocation"]
     alias: bool
     ttl: Duration
     """As configured; an alias has :data:`ALIAS_TTL` whatever is written here."""

@@ -29,6 +29,7 @@ PROMISES = (
     "alarm_rings",
     "split_reads",
     "ready_standby",
+    "fresh_roles",
 )
 """Every promise that a scenario may name, each judged by one function of ``harness.judges``."""
 
@@ -57,6 +58,8 @@ class Objectives:
     """From the end of the fault to the alarm's OK state."""
     staleness: Duration = seconds(5)
     """The age that a replica read may have outside a declared lag."""
+    role_staleness: Duration = seconds(30)
+    """For so long a region may act on a role that was changed in another."""
     calm_lag: Duration = seconds(1)
     """The lag that a replica may have in calm weather."""
     scale_time: Duration = seconds(120)

@@ -69,6 +69,8 @@ class Place(_Table):
     enter: tuple[str, ...] = ()
     nearest: tuple[str, ...] = ()
     """The regions in the order of their latency from here; needed where records route by latency."""
+    continent: str = ""
+    """Route 53's code of its continent, e.g. ``EU``; needed where records route by geography."""
 
 
 class Hand(_Table):

@@ -143,6 +143,24 @@ class LagMeasured(Event):
 
 
 @dataclass(frozen=True)
+class RoleChanged(Event):
+    """A member's role was changed through the service of ``region``, acknowledged by ``at``."""
+
+    kind: ClassVar[str] = "role.changed"
+    region: str
+    role: str
+
+
+@dataclass(frozen=True)
+class RoleSeen(Event):
+    """The role on which the service of ``region`` acts for that member, asked at ``at``."""
+
+    kind: ClassVar[str] = "role"
+    region: str
+    role: str
+
+
+@dataclass(frozen=True)
 class Decided(Event):
     """Somebody decided on a recovery: ``by`` is platform, operator or harness."""
 
@@ -244,7 +262,7 @@ KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (
         PhaseBegan, FaultInjected, FaultUndone, DnsAnswered, AddressesSeen, WriterSeen, AlarmChanged,
-        AlarmNotified, HealthChanged, DatabaseEvent, LagMeasured, Decided, StepTaken,
+        AlarmNotified, HealthChanged, DatabaseEvent, LagMeasured, RoleChanged, RoleSeen, Decided, StepTaken,
         WorldDiffers, WorldCompared, TasksCounted, StatementsCounted, Stalled, Noted,
     )
 }  # fmt: skip

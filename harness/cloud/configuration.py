@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from harness.clock import seconds
@@ -20,6 +20,7 @@ from harness.configuration import (
     DnsRecord,
     HealthCheck,
 )
+from harness.target import Place
 
 
 def read(estate: Estate, nearest: Mapping[str, tuple[str, ...]]) -> Configuration:
@@ -61,14 +62,36 @@ def nearest(estate: Estate) -> dict[str, tuple[str, ...]]:
 
     Failover and simple records rank the same for all; for latency records the target file states the order.
     """
-    by_name = {seen.dns_name.lower(): region for region, seen in estate.platform.load_balancers.items()}
     found = discovery.records(estate.cloud, estate.platform.zone, estate.target.api.host)
-    ranked = tuple(by_name[discovery.record_target(record).lower()] for record in sorted(found, key=_rank))
-    by_latency = any("Region" in record for record in found)
-    return {
-        place.name: tuple(region for region in place.nearest if region in ranked) if by_latency else ranked
-        for place in estate.target.locations
-    }
+    return ranked(found, balanced(estate), estate.target.locations)
+
+
+def balanced(estate: Estate) -> dict[str, str]:
+    """The region of each load balancer, by its DNS name in lower case."""
+    return {seen.dns_name.lower(): region for region, seen in estate.platform.load_balancers.items()}
+
+
+def ranked(
+    records: Sequence[Mapping[str, Any]], regions: Mapping[str, str], places: Sequence[Place]
+) -> dict[str, tuple[str, ...]]:
+    """For each location the regions in the order in which these records would serve it.
+
+    ``regions``: by a load balancer's DNS name. Of geolocation records a location gets that of its continent, and then
+    the default one. Source: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/
+    health-checks-how-route-53-chooses-records.html
+    """
+    led = [(record, regions[discovery.record_target(record).lower()]) for record in sorted(records, key=_rank)]
+    every = tuple(region for _, region in led)
+    if any("GeoLocation" in record for record in records):
+        return {place.name: tuple(dict.fromkeys(_of_geography(led, place))) for place in places}
+    if any("Region" in record for record in records):
+        return {place.name: tuple(region for region in place.nearest if region in every) for place in places}
+    return {place.name: every for place in places}
+
+
+def _of_geography(led: Sequence[tuple[Mapping[str, Any], str]], place: Place) -> list[str]:
+    own = [region for record, region in led if record["GeoLocation"].get("ContinentCode") == place.continent]
+    return own + [region for record, region in led if record["GeoLocation"].get("CountryCode") == "*"]
 
 
 def _rank(record: Mapping[str, Any]) -> bool:
@@ -76,7 +99,7 @@ def _rank(record: Mapping[str, Any]) -> bool:
 
 
 def _records(estate: Estate) -> tuple[DnsRecord, ...]:
-    by_name = {seen.dns_name.lower(): region for region, seen in estate.platform.load_balancers.items()}
+    by_name = balanced(estate)
     return tuple(
         DnsRecord(
             record.get("SetIdentifier", "simple"),
@@ -92,14 +115,16 @@ def _records(estate: Estate) -> tuple[DnsRecord, ...]:
     )
 
 
-def _routing(record: Mapping[str, Any]) -> Literal["simple", "failover", "latency"]:
+def _routing(record: Mapping[str, Any]) -> Literal["simple", "failover", "latency", "geolocation"]:
     if record.get("Failover"):
         return "failover"
+    if record.get("GeoLocation"):
+        return "geolocation"
     return "latency" if record.get("Region") else "simple"
 
 
 def _health_checks(estate: Estate) -> tuple[HealthCheck, ...]:
-    by_name = {seen.dns_name.lower(): region for region, seen in estate.platform.load_balancers.items()}
+    by_name = balanced(estate)
     checks = []
     for item in estate.cloud.pages("route53", GLOBAL_REGION, "list_health_checks", "HealthChecks"):
         shape = item["HealthCheckConfig"]

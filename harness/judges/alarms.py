@@ -8,7 +8,7 @@ from harness.clock import Duration, Instant
 from harness.judges import windows
 from harness.judges.windows import Window
 from harness.record import Record
-from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured, of
+from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured, WriterSeen, of
 from harness.verdicts import Number, Ruling, Verdict
 
 PROMISE = "lag_alarm"
@@ -26,6 +26,8 @@ class Ringing:
     cleared: AlarmChanged | None
     state_before: str | None
     rang_in_steady: AlarmChanged | None
+    astray: AlarmChanged | None
+    """The first ring meanwhile of an alarm of that name in a region that the fault does not put behind."""
 
     @property
     def delay(self) -> Duration | None:
@@ -40,8 +42,10 @@ def lag_alarm(record: Record) -> Verdict:
 
     Definition, each part necessary: not in ALARM in the steady state; OK→ALARM within ``alarm_delay`` of the first lag
     datapoint above ``lag_threshold``; its reason is a lag metric of the replica (or region) that lags; a notification
-    with ALARM arrives; ALARM→OK within ``alarm_clear`` of the undo. BROKEN as well when the alarm has no data, since it
-    cannot ring whatever happens. UNKNOWN when the lag never crossed the threshold, or the run ended too early to say.
+    with ALARM arrives; ALARM→OK within ``alarm_clear`` of the undo. Where each region has an alarm of that name, that
+    of the region which falls behind is meant, and no other may ring while the fault stands. BROKEN as well when the
+    alarm has no data, since it cannot ring whatever happens. UNKNOWN when the lag never crossed the threshold, or the
+    run ended too early to say.
     Units: AWS seconds. Source: https://docs.aws.amazon.com/AmazonCloudWatch/
     latest/monitoring/AlarmThatSendsEmail.html (alarm evaluation)
     """
@@ -98,7 +102,7 @@ def alarm_rings(record: Record) -> Verdict:
     found = windows.windows(record)
     struck, origin = found[0].began, max(Instant(one.fault.bites_at) for one in found)
     rang = next((event for event in changes if event.new == "ALARM" and event.at >= struck), None)
-    told = [one for one in of(record.events, AlarmNotified) if rang and _tells_of(one, rang)]
+    told = [one for one in of(record.events, AlarmNotified) if rang and _tells(one, rang)]
     ruling, reason = _told_of(record, word, [event for event in changes if event.at < struck], rang, origin)
     if ruling is Ruling.KEPT and not told:
         ruling, reason = Ruling.BROKEN, f"{word} rang, but no notification of it arrived"
@@ -112,10 +116,6 @@ def alarm_rings(record: Record) -> Verdict:
     return Verdict(
         promise, ruling, reason, figures, {"alarm": [row for name in names for row in _history(record, name)]}
     )
-
-
-def _tells_of(note: AlarmNotified, rang: AlarmChanged) -> bool:
-    return (note.alarm, note.region, note.new) == (rang.alarm, rang.region, "ALARM") and note.at >= rang.at
 
 
 def _told_of(
@@ -140,9 +140,25 @@ def _told_of(
     return late, f"{rang.alarm} in {rang.region} rang {delay} after the fault (allowed: {allowed})"
 
 
+def _behind(record: Record, window: Window) -> str | None:
+    """The region that the window's fault puts behind; ``None`` when its title does not say."""
+    kind, _, target = window.fault.fault.partition(" ")
+    if kind == "Lag":
+        return target.rpartition(" of ")[2]
+    if kind == "Cut":
+        writers = [event.region for event in of(record.events, WriterSeen) if event.at <= window.began]
+        ends = target.removeprefix("link ").split(" to ")
+        return next((end for end in ends if writers and end != writers[-1]), None)
+    return None
+
+
 def _ringing(record: Record, window: Window, name: str) -> Ringing:
     threshold = record.header.objectives.lag_threshold.seconds
-    changes = [event for event in of(record.events, AlarmChanged) if event.alarm == name]
+    everywhere = [event for event in of(record.events, AlarmChanged) if event.alarm == name]
+    region = _behind(record, window)
+    changes = [event for event in everywhere if region in (None, event.region)]
+    elsewhere = [event for event in everywhere if event not in changes]
+    astray = next((e for e in elsewhere if window.began <= e.at <= window.ended and e.new == "ALARM"), None)
     steady = windows.begin(record)
     before = [event for event in changes if event.at < window.began]
     late = window.healed + record.header.objectives.alarm_clear
@@ -150,14 +166,19 @@ def _ringing(record: Record, window: Window, name: str) -> Ringing:
     lags = of(record.events, LagMeasured)
     crossed = next((e for e in lags if window.began <= e.at <= window.healed and e.lag_seconds > threshold), None)
     told = of(record.events, AlarmNotified)
-    notified = next((e for e in told if rang and e.alarm == name and e.new == "ALARM" and e.at >= rang.at), None)
+    notified = next((e for e in told if rang and _tells(e, rang)), None)
     cleared = None
     if rang:
         last_ring = [event for event in changes if event.new == "ALARM" and event.at <= late][-1]
         cleared = next((event for event in changes if event.at > last_ring.at and event.new == "OK"), None)
     in_steady = next((event for event in before if event.new == "ALARM" and event.at >= steady), None)
     state = before[-1].new if before else (changes[0].old if changes else None)
-    return Ringing(window, crossed, rang, notified, cleared, state, in_steady)
+    return Ringing(window, crossed, rang, notified, cleared, state, in_steady, astray)
+
+
+def _tells(note: AlarmNotified, rang: AlarmChanged) -> bool:
+    same = (note.alarm, note.region, note.new) == (rang.alarm, rang.region, rang.new)
+    return same and note.at >= rang.at
 
 
 def _judge(record: Record, one: Ringing, name: str) -> tuple[Ruling, str]:
@@ -165,6 +186,8 @@ def _judge(record: Record, one: Ringing, name: str) -> tuple[Ruling, str]:
         return Ruling.BROKEN, f"{name} rang in the steady state: {one.rang_in_steady.reason}"
     if one.state_before == "ALARM":
         return Ruling.BROKEN, f"{name} was in ALARM before anything lagged"
+    if one.astray:
+        return Ruling.BROKEN, f"{name} of {one.astray.region} rang, where nothing lagged: {one.astray.reason}"
     if one.rang is None and one.state_before == "INSUFFICIENT_DATA":
         return Ruling.BROKEN, f"{name} never rang: it has no data (INSUFFICIENT_DATA), so it watches nothing"
     if one.crossed is None:

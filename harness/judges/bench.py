@@ -15,6 +15,7 @@ from harness.judges.loss import bounded_loss, no_lost_writes
 from harness.judges.pipeline import jobs_exactly_once
 from harness.judges.reads import split_reads
 from harness.judges.recovery import recovery
+from harness.judges.roles import fresh_roles
 from harness.judges.routing import failback, routing
 from harness.judges.sessions import sessions
 from harness.judges.staleness import bounded_staleness
@@ -57,6 +58,7 @@ PROMISES: Mapping[str, Judge] = {
     "alarm_rings": Judge(alarm_rings),
     "split_reads": Judge(split_reads, by_traffic=True, of_a_fault=False),
     "ready_standby": Judge(ready_standby, of_a_fault=False),
+    "fresh_roles": Judge(fresh_roles, of_a_fault=False),
 }
 """Every promise of :data:`harness.objectives.PROMISES` and the function that judges it."""
 

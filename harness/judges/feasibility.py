@@ -215,6 +215,8 @@ def _front(configuration: Configuration, location: str, region: str) -> Path:
     if record is None:
         return Path(never=f"{region} serves {location}, and no record leads there")
     never = _stuck(configuration, record)
+    if record.routing == "geolocation" and len(configuration.nearest[location]) == 1:
+        never = f"{region} has the default record: Route 53 has nothing else to answer {location} with"
     check = configuration.check(record.health_check)
     if check is None:
         return Path(never=never)

@@ -36,9 +36,10 @@ def jobs_exactly_once(record: Record) -> Verdict:
         "dead_letters": [{"event": event} for event in sorted(dead)[:ROWS]],
         "waiting_events": [{"event": event} for event in waiting[:ROWS]],
     }
-    told = f"of {len(processed)} processed events {len(lost)} jobs are lost, {len(doubled)} ran more than once"
-    told += f", {len(dead)} are in the dead-letter queue" if dead else ""
-    if lost or doubled or dead:
+    wrong = [(lost, "jobs are lost"), (doubled, "ran more than once"), (dead, "are in the dead-letter queue")]
+    found = [f"{len(events)} {words}" for events, words in wrong if events]
+    if found:
+        told = f"of {len(processed)} processed events {', '.join(found)}"
         return Verdict(promise, Ruling.BROKEN, told, figures, evidence)
     if not record.readback.complete:
         return Verdict(promise, Ruling.UNKNOWN, "the read-back is incomplete", figures, evidence)

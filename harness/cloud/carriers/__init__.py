@@ -9,6 +9,8 @@ from harness.cloud.carriers.blackhole import BlackholeCarrier
 from harness.cloud.carriers.cache import RestartCacheCarrier
 from harness.cloud.carriers.carrier import Carrier
 from harness.cloud.carriers.database import StopWriterCarrier
+from harness.cloud.carriers.failover import failover_cache
+from harness.cloud.carriers.geography import GeographyCarrier
 from harness.cloud.carriers.lag import LagCarrier
 from harness.cloud.carriers.nature import NatureCarrier
 from harness.cloud.carriers.pause import PauseCarrier
@@ -19,9 +21,12 @@ from harness.cloud.carriers.tasks import ServiceCountCarrier, StopTasksCarrier
 from harness.cloud.estate import Estate
 from harness.errors import HarnessFault
 from harness.faults import (
+    Arrangement,
     Blackhole,
     Cut,
+    Failover,
     Fault,
+    Geolocate,
     Lag,
     Lose,
     Pause,
@@ -39,6 +44,7 @@ from harness.topology import (
     ControlPlane,
     GlobalCluster,
     Link,
+    Records,
     Region,
     Replica,
     Service,
@@ -56,8 +62,10 @@ KNOWN: Mapping[tuple[type, type], Callable[[Estate, Any], Carrier]] = {
     (Lag, Replica): LagCarrier,
     (Pause, Cache): PauseCarrier,
     (Restart, Cache): RestartCacheCarrier,
+    (Failover, Cache): failover_cache,
     (Switchover, GlobalCluster): SwitchoverCarrier,
     (Promote, Replica): PromoteReplicaCarrier,
+    (Geolocate, Records): GeographyCarrier,
     (Silence, Automation): SilenceCarrier,
     (Lose, Region): NatureCarrier,
     (Lose, Zone): NatureCarrier,
@@ -67,7 +75,7 @@ KNOWN: Mapping[tuple[type, type], Callable[[Estate, Any], Carrier]] = {
 """By kind of fault and kind of target; ``Blackhole`` has one carrier for all of its targets."""
 
 
-def carrier_of(fault: Fault, estate: Estate, run: str) -> Carrier:
+def carrier_of(fault: Fault | Arrangement, estate: Estate, run: str) -> Carrier:
     """The carrier of a fault on this estate; raises ``Refused`` for what cannot be carried out there."""
     if isinstance(fault, Blackhole):
         return BlackholeCarrier(estate, fault, run)

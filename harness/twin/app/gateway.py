@@ -27,9 +27,13 @@ from harness.twin.app.tokens import BadToken, Bearer, Tokens
 
 _LOG = logging.getLogger("app.gateway")
 HEALTH = "/api/v1/health"
-_ROLE_LIFE = seconds(300)
 _ROLE = "select role from memberships where user_id = %s and organization_id = %s"
 EDITORS = frozenset({"owner", "admin", "member"})
+
+
+def _role_key(organization: uuid.UUID, user: uuid.UUID | str) -> str:
+    return f"role:{organization}:{user}"
+
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -67,7 +71,7 @@ class Gateway:
         ``replica``: ask the reader first, so that a replica's reads do not depend on the writer. A database error is a
         401 here, as everywhere in authentication.
         """
-        key = f"role:{organization}:{bearer.user}"
+        key = _role_key(organization, bearer.user)
         cached = await self.cache.attempt("GET", key) if self.cache else None
         if isinstance(cached, bytes):
             return cached.decode()
@@ -75,9 +79,14 @@ class Gateway:
         role = await self._stored_role(bearer, organization, (cheap, fresh) if replica else (fresh,))
         if role is None:
             raise Refusal(403, "forbidden", "not a member of this organization")
-        if self.cache:
-            await self.cache.attempt("SET", key, role, "PX", self.cache.milliseconds(_ROLE_LIFE))
+        await self.remember_role(organization, bearer.user, role)
         return role
+
+    async def remember_role(self, organization: uuid.UUID, user: uuid.UUID | str, role: str) -> None:
+        """Put a role into this region's cache, where it lives for so long; other regions' caches are not told."""
+        if self.cache:
+            life = self.cache.milliseconds(seconds(self.settings.role_life_seconds))
+            await self.cache.attempt("SET", _role_key(organization, user), role, "PX", life)
 
     async def _stored_role(self, bearer: Bearer, organization: uuid.UUID, stores: tuple[Reads, ...]) -> str | None:
         for store in stores:

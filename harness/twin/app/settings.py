@@ -45,6 +45,7 @@ class Settings:
     anchor_monotonic_nanoseconds: int
     anchor_epoch_nanoseconds: int
     requests_per_second: float | None = None
+    role_life_seconds: float = 300.0
     events_per_second: float = 1.0
     poll_seconds: float = 60.0
     cache_timeout_seconds: float = 1.0

@@ -216,6 +216,8 @@ class AppBehaviour:
     """Connect to the reader only while it follows a writer (libpq's target_session_attrs=standby)."""
     database_timeout: Duration = seconds(5)
     connection_age: Duration | None = None
+    role_life: Duration = seconds(300)
+    """How long a role stays in the region's cache; a change in another region is not seen before."""
 
 
 @dataclass(frozen=True)

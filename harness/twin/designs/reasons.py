@@ -165,8 +165,20 @@ OWN: Mapping[str, Mapping[str, Reason]] = {
             "ElastiCache Global Datastore",
             "Its secondaries are read-only, so LPUSH and rate limits fail there, and it has no automatic failover.",
         ),
+        "caches.zones": Reason(
+            "the zones of a region's cache",
+            "A queue of one node is gone with it: a replica in another zone has a copy.",
+        ),
+        "caches.automatic_failover": Reason(
+            "ElastiCache automatic failover",
+            "The replica takes over by itself within seconds, in its own region; no other region's cache is needed.",
+        ),
         "global_datastore": Reason(
             "ElastiCache Global Datastore", "The strategy's node types cannot have it, and each region caches alone."
+        ),
+        "app.role_life": Reason(
+            "how long a role stays in a region's cache",
+            "A region is not told what another one wrote: who lost a role there keeps it here until the entry ends.",
         ),
         "app.jwt_secret": Reason(
             "the secret that signs JWTs", "A token is only stateless where every region can check its signature."

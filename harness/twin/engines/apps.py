@@ -292,6 +292,7 @@ def settings_for(design: Design, region: str, service: str) -> dict[str, Any]:
         "reader_must_follow": app.reader_must_follow,
         "database_timeout_seconds": app.database_timeout.seconds,
         "connection_age_seconds": app.connection_age.seconds if app.connection_age else None,
+        "role_life_seconds": app.role_life.seconds,
         "indexer": "elected" if elected else "always" if first else "never",
         "preferred": first,
         "requests_per_second": plan.requests_per_second,

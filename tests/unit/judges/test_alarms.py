@@ -5,9 +5,9 @@ import pytest
 from harness.clock import seconds
 from harness.judges.bench import judge_one
 from harness.objectives import Objectives
-from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured
+from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured, WriterSeen
 from harness.verdicts import Ruling
-from tests.unit.judges.scripted import NEXT, at, run, story
+from tests.unit.judges.scripted import HOME, NEXT, at, run, story
 
 NAME = "rds-replica-lag-high"
 FAULT = story(fault=f"Lag read replica of {NEXT}", undone=150)
@@ -111,3 +111,21 @@ def test_an_alarm_of_which_too_little_was_seen_is_unknown() -> None:
     )
     assert rings().ruling is Ruling.UNKNOWN
     assert rings(WATCHING, RANG, TOLD, word="").ruling is Ruling.UNKNOWN
+
+
+def test_another_regions_alarm_of_the_same_name_must_stay_silent_and_answers_for_nobody() -> None:
+    def home(second: float, old: str, new: str) -> AlarmChanged:
+        return AlarmChanged(at(second), NAME, HOME, old, new, "above 60", "AWS/RDS/ReplicaLag", f"Region={HOME}")
+
+    found = verdict(RANG, TOLD, CLEARED, home(90, "OK", "ALARM"))
+    assert found.ruling is Ruling.BROKEN
+    assert f"of {HOME} rang, where nothing lagged" in found.reason
+    assert verdict(RANG, AlarmNotified(at(101), NAME, HOME, "ALARM"), CLEARED).ruling is Ruling.BROKEN
+    assert verdict(RANG, TOLD, CLEARED, home(5, "INSUFFICIENT_DATA", "OK")).ruling is Ruling.KEPT
+
+
+def test_of_a_cut_link_the_end_that_does_not_write_falls_behind() -> None:
+    events = [*story(fault=f"Cut link {HOME} to {NEXT}", undone=150), *lag(), RANG, TOLD, CLEARED]
+    for writer, ruling in ((HOME, Ruling.KEPT), (NEXT, Ruling.BROKEN)):
+        record = run(events=[WriterSeen(at(0), writer, "db"), *events], lag_alarm=NAME)
+        assert judge_one(record, "lag_alarm")[0].ruling is ruling

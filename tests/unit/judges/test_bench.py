@@ -17,10 +17,10 @@ from harness.judges.bench import PROMISES, judge
 from harness.ledger import Jobs, ReadBack
 from harness.record import Record
 from harness.requests import Outcome
-from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured, TasksCounted
+from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured, RoleChanged, RoleSeen, TasksCounted
 from harness.verdicts import Outcome as Ended
 from harness.verdicts import Ruling
-from tests.unit.judges.scripted import EPOCH, NEXT, acknowledged, at, run, story, view
+from tests.unit.judges.scripted import EPOCH, HOME, NEXT, acknowledged, at, run, story, view
 
 OTHER_WEATHER = {"no_false_alarm", "sessions", "writer_home", "split_reads"}
 """What this run does not keep: the lag alarm rings, sessions and the writer stay at home, nobody counts statements."""
@@ -37,6 +37,8 @@ def perfect() -> Record:
         AlarmChanged(at(-9), "lag", NEXT, "INSUFFICIENT_DATA", "OK", "data", metric, "DBInstanceIdentifier=r1"),
         AlarmChanged(at(100), "lag", NEXT, "OK", "ALARM", "over", metric, "DBInstanceIdentifier=r1"),
         AlarmNotified(at(101), "lag", NEXT, "ALARM"),
+        RoleChanged(at(60), NEXT, "viewer"),
+        *(RoleSeen(at(100), region, "viewer") for region in (HOME, NEXT)),
         AlarmChanged(at(200), "lag", NEXT, "ALARM", "OK", "under", metric, "DBInstanceIdentifier=r1"),
     ]
     plain = run(
