@@ -8,7 +8,7 @@ it is missed on the day that it is needed.
 from harness import Lose, minutes, scenario, seconds
 
 
-@scenario(lasts=minutes(7), destructive=True)
+@scenario(lasts=minutes(7), gate=True, destructive=True)
 def test_an_alarm_rings_and_nobody_else_notices_when_the_standby_region_is_lost(gameday):
     standby = gameday.regions[1]
     promises = ("undisturbed", "no_lost_writes", "routing", "alarm_rings")

@@ -45,6 +45,7 @@ FLOORS = {
     "harness.script": 6,
     "harness.clients": 6,
     "harness.sights": 6,
+    "harness.lookout": 6,
     "harness.catalogue": 6,
     "harness.session": 6,
     "harness.experiment": 6,
