@@ -348,10 +348,13 @@ class GameDay:
 
     def _foretell(self, fault: Fault) -> None:
         """Say, before anything is touched, when the live configuration cannot keep the objective."""
+        told: dict[str, list[str]] = {}
         for row in self._outlook.rows:
             if row.failure == failure_of(title(fault)) and row.ruling is Ruling.BROKEN:
-                best = row.path.never or f"{row.path.total()[0]} at best, {row.objective} are owed"
-                self._console.say("outlook", f"{row.kind} from {row.location}: {best}")
+                typical = f"{row.path.total()[1]} typically, {row.objective} are owed"
+                told.setdefault(row.path.never or typical, []).append(f"{row.kind} from {row.location}")
+        for foreseen, where in told.items():
+            self._console.say("outlook", f"{', '.join(where)}: {foreseen}")
 
     def _await(self, what: str, look: Callable[[], str | None], patience: Duration) -> None:
         sight = "nothing yet"
