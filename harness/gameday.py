@@ -32,7 +32,7 @@ from harness.safety.injection import Injection
 from harness.session import Session
 from harness.timeline import Event, Stalled, WriterSeen, of
 from harness.topology import Region, Zone
-from harness.verdicts import Outcome, Ruling
+from harness.verdicts import Outcome
 from loadtests.settings import MIX
 
 _LOOK = seconds(1)
@@ -348,13 +348,8 @@ class GameDay:
 
     def _foretell(self, fault: Fault) -> None:
         """Say, before anything is touched, when the live configuration cannot keep the objective."""
-        told: dict[str, list[str]] = {}
-        for row in self._outlook.rows:
-            if row.failure == failure_of(title(fault)) and row.ruling is Ruling.BROKEN:
-                typical = f"{row.path.total()[1]} typically, {row.objective} are owed"
-                told.setdefault(row.path.never or typical, []).append(f"{row.kind} from {row.location}")
-        for foreseen, where in told.items():
-            self._console.say("outlook", f"{', '.join(where)}: {foreseen}")
+        for words in self._outlook.foretold(failure_of(title(fault))):
+            self._console.say("outlook", words)
 
     def _await(self, what: str, look: Callable[[], str | None], patience: Duration) -> None:
         sight = "nothing yet"

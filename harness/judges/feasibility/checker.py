@@ -74,6 +74,15 @@ class Feasibility:
             "verdict": self.verdict.name,
         }
 
+    def foretold(self, failure: str) -> tuple[str, ...]:
+        """What cannot be kept under one failure, in words; those whom the same befalls together."""
+        told: dict[str, list[str]] = {}
+        for row in self.rows:
+            if row.failure == failure and row.ruling is Ruling.BROKEN:
+                usual = f"{row.path.total()[1]} typically, {row.objective} are owed"
+                told.setdefault(row.path.never or usual, []).append(f"{row.kind} from {row.location}")
+        return tuple(f"{', '.join(where)}: {words}" for words, where in told.items())
+
     def of(self, failure: str) -> Ruling:
         """The ruling for one failure alone, e.g. ``failure_of(title(fault))``; UNKNOWN when no row has it."""
         return worst(row.ruling for row in self.rows if row.failure == failure)

@@ -236,3 +236,10 @@ def test_pairs_of_faults_have_counter_examples_in_words() -> None:
     assert stuck.spared, "the standby could have served reads"
     assert all(len(one.failure.split(" and ")) <= 2 for one in found.values())
     assert ("region us-east-1 lost", "reads") not in found
+
+
+def test_what_cannot_be_kept_is_foretold_once_for_all_whom_it_befalls() -> None:
+    (told,) = feasibility(replace(HARDENED, records=HARDENED.records[:1]), PATIENT).foretold(DARK)
+    assert told.startswith("reads from america, replica reads from america, writes from america, reads from europe")
+    assert told.endswith(": no SECONDARY record: Route 53 has nothing else to answer with")
+    assert feasibility(HARDENED, PATIENT).foretold(DARK) == ()
