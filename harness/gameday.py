@@ -36,7 +36,7 @@ from harness.session import Session
 from harness.timeline import Event, Stalled, WriterSeen
 from harness.timeline import of as events_of
 from harness.topology import Region, Zone
-from harness.verdicts import Outcome, Ruling
+from harness.verdicts import Outcome
 from loadtests.settings import MIX
 
 _PATIENCE = minutes(8)
@@ -350,10 +350,8 @@ class GameDay:
 
     def _foretell(self, fault: Fault) -> None:
         """Say, before anything is touched, when the live configuration cannot keep the objective."""
-        for row in self._outlook.rows:
-            if row.failure == failure_of(title(fault)) and row.ruling is Ruling.BROKEN:
-                best = row.path.never or f"{row.path.total()[0]} at best, {row.objective} are owed"
-                self._console.say("outlook", f"{row.kind} from {row.location}: {best}")
+        for words in self._outlook.foretold(failure_of(title(fault))):
+            self._console.say("outlook", words)
 
     def _not_recovered(self) -> str | None:
         for injection in self._injections:

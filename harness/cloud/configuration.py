@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from harness.clock import seconds
-from harness.cloud import discovery, observation
+from harness.cloud import discovery, gateways, observation
 from harness.cloud.discovery import InstanceSeen
 from harness.cloud.estate import Estate
 from harness.cloud.session import GLOBAL_REGION
@@ -19,6 +19,7 @@ from harness.configuration import (
     DatabaseKind,
     DnsRecord,
     HealthCheck,
+    asked,
 )
 from harness.target import Place
 
@@ -34,21 +35,27 @@ def read(estate: Estate, nearest: Mapping[str, tuple[str, ...]]) -> Configuratio
             seen.threshold,
             seconds(seen.period_seconds),
             seen.evaluation_periods,
-            actions=seen.actions,
+            actions=seen.actions if seen.acts else (),
+            where=seen.name,
         )
         for region in estate.platform.regions
         for seen in observation.alarms(estate.cloud, region.name)
     )
     shape = estate.target.load
+    environments = {region.name: gateways.environment(estate, region.name) for region in estate.platform.regions}
     return Configuration(
         nearest,
         _records(estate),
-        _health_checks(estate),
+        _health_checks(estate, environments),
         _databases(estate),
         alarms,
         _automation(alarms),
         Client(True, seconds(shape.connection_age_seconds), seconds(shape.deadline_seconds)),
         lag_alarm=lag_alarm(alarms),
+        caches=gateways.caches(estate),
+        targets=gateways.targets(estate, environments),
+        services=gateways.services(estate, environments),
+        fronts=tuple(estate.platform.load_balancers),
     )
 
 
@@ -110,6 +117,7 @@ def _records(estate: Estate) -> tuple[DnsRecord, ...]:
             record.get("Failover"),
             record.get("HealthCheckId"),
             bool(record.get("AliasTarget", {}).get("EvaluateTargetHealth", False)),
+            f"{record['Name']} {record.get('SetIdentifier', '')}".strip(),
         )
         for record in discovery.records(estate.cloud, estate.platform.zone, estate.target.api.host)
     )
@@ -123,20 +131,25 @@ def _routing(record: Mapping[str, Any]) -> Literal["simple", "failover", "latenc
     return "latency" if record.get("Region") else "simple"
 
 
-def _health_checks(estate: Estate) -> tuple[HealthCheck, ...]:
+def _health_checks(estate: Estate, environments: Mapping[str, Mapping[str, str]]) -> tuple[HealthCheck, ...]:
     by_name = balanced(estate)
     checks = []
     for item in estate.cloud.pages("route53", GLOBAL_REGION, "list_health_checks", "HealthChecks"):
         shape = item["HealthCheckConfig"]
+        host = str(shape.get("FullyQualifiedDomainName", "")).lower()
+        region = by_name.get(host, "")
         checks.append(
             HealthCheck(
                 item["Id"],
-                by_name.get(str(shape.get("FullyQualifiedDomainName", "")).lower(), ""),
+                region,
                 shape["Type"],
                 shape.get("ResourcePath", ""),
                 seconds(shape.get("RequestInterval", 30)),
                 shape.get("FailureThreshold", 3),
                 bool(shape.get("Disabled", False)),
+                asked(shape.get("ResourcePath", ""), environments.get(region, {})),
+                host,
+                item["Id"],
             )
         )
     return tuple(checks)
@@ -157,8 +170,13 @@ def _databases(estate: Estate) -> tuple[Database, ...]:
             tuple(dict.fromkeys(elsewhere)),
             estate.platform.global_cluster is not None or len(estate.platform.regions) == 1,
             tuple(item.identifier for item in seen) + tuple(estate.platform.clusters.values()),
+            _class(estate, writer),
+            writer.cluster or writer.identifier,
         ),
-        *(Database(item.identifier, "replica", item.region, identifiers=(item.identifier,)) for item in replicas),
+        *(
+            Database(item.identifier, "replica", item.region, identifiers=(item.identifier,), where=item.identifier)
+            for item in replicas
+        ),
     )
 
 
@@ -170,6 +188,11 @@ def _kind(estate: Estate, writer: InstanceSeen) -> DatabaseKind:
         return "aurora" if found["DBClusters"][0]["Engine"].startswith("aurora") else "multi_az_cluster"
     found = estate.cloud.call("rds", writer.region, "describe_db_instances", DBInstanceIdentifier=writer.identifier)
     return "multi_az_instance" if found["DBInstances"][0]["MultiAZ"] else "single"
+
+
+def _class(estate: Estate, writer: InstanceSeen) -> str:
+    found = estate.cloud.call("rds", writer.region, "describe_db_instances", DBInstanceIdentifier=writer.identifier)
+    return str(found["DBInstances"][0]["DBInstanceClass"])
 
 
 def _automation(alarms: tuple[Alarm, ...]) -> Automation:
