@@ -15,4 +15,4 @@ def test_every_region_acts_on_a_role_that_was_changed_in_another(gameday):
         with gameday.a_member() as member, gameday.inject(Pause(Cache(region), span=seconds(15))):
             member.change(region.name)
             gameday.hold(seconds(60))
-        gameday.hold(seconds(20))
+        gameday.hold(seconds(5))

@@ -7,7 +7,7 @@ stay silent: whoever is woken at night must know where to look. Nobody should mo
 from harness import Cut, Link, minutes, scenario, seconds
 
 
-@scenario(lasts=minutes(8))
+@scenario(lasts=minutes(5))
 def test_only_the_alarm_of_the_region_that_falls_behind_rings(gameday):
     writer, *secondaries = gameday.regions
     with gameday.promising("lag_alarm", "single_writer"), gameday.traffic():

@@ -8,7 +8,7 @@ else should notice nothing, and Europe should be home again once its region is b
 from harness import Blackhole, Geolocate, LoadBalancer, Records, minutes, scenario, seconds
 
 
-@scenario(lasts=minutes(4))
+@scenario(lasts=minutes(3))
 def test_the_default_serves_when_the_region_of_a_continent_goes_dark(gameday):
     default, european, _ = gameday.regions
     promises = ("recovery", "no_lost_writes", "routing", "undisturbed", "failback")

@@ -8,7 +8,7 @@ a region whose cache can only be read would lose it.
 from harness import Service, Stop, minutes, scenario, seconds
 
 
-@scenario(lasts=minutes(4))
+@scenario(lasts=minutes(4.5))
 def test_one_event_runs_its_job_once_in_three_regions(gameday):
     near = gameday.regions[0]
     with gameday.promising("jobs_exactly_once"), gameday.traffic():
