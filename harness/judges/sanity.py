@@ -6,6 +6,7 @@ import numpy as np
 
 from harness.clock import Instant, seconds
 from harness.judges import windows
+from harness.judges.once import once
 from harness.judges.streams import Flags, streams
 from harness.judges.windows import Window
 from harness.record import Record, Traffic
@@ -45,6 +46,7 @@ def _of_the_fault(window: Window) -> list[str]:
     return doubts
 
 
+@once
 def of_the_traffic(record: Record) -> list[str]:
     """Why the traffic cannot say anything, good or bad; empty when it can.
 
