@@ -12,7 +12,7 @@ from harness.objectives import Objectives
 from harness.timeline import DatabaseEvent, Decided, DnsAnswered, FaultInjected, FaultUndone
 from harness.verdicts import Outcome as Ended
 from harness.verdicts import Ruling
-from tests.unit.judges.scripted import ADDRESS, HOME, NEXT, at, run, story
+from tests.unit.judges.scripted import ADDRESS, HOME, NEXT, at, home, run, story
 
 
 def ruling(record, promise: str = "recovery") -> Ruling:
@@ -210,7 +210,7 @@ def test_the_anatomy_of_a_stopped_writer_names_the_slowest_stage() -> None:
 
 
 def test_a_stage_that_nobody_saw_is_flagged() -> None:
-    record = run(lambda location, operation, second: 30 <= second < 70)
+    record = run(lambda location, operation, second: 30 <= second < 70, where=home)
     stages = anatomy(record)
     assert not stages[0].known
     assert stages[-1].duration == worst(recoveries(record)).time
