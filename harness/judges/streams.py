@@ -25,6 +25,8 @@ BLIP_ARRIVALS = 2
 """So many bad arrivals beyond the ratio are noise, or as many as arrive in half a second where that is more."""
 LATELY = 20
 """The share of good arrivals within an outage is that among so many before its last bad one."""
+LUCK_ARRIVALS = 10
+"""No longer a row of good arrivals is luck: where so many succeed, it is the objective that tells up from down."""
 BY_LUCK = 0.01
 """Good arrivals in a row that an outage's own share of good ones explains this seldom are no luck, but the service."""
 
@@ -136,7 +138,7 @@ def lucky(flags: Flags, last_bad: int) -> int:
     only one in a hundred as long as seven.
     """
     share = float(flags[max(0, last_bad - LATELY) : last_bad].mean()) if last_bad else 0.0
-    return min(LATELY, math.ceil(math.log(BY_LUCK) / math.log(share))) if 0 < share < 1 else 0
+    return min(LUCK_ARRIVALS, math.ceil(math.log(BY_LUCK) / math.log(share))) if 0 < share < 1 else 0
 
 
 def settled(times: Times, flags: Flags, found: Turn) -> Turn:
