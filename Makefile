@@ -35,6 +35,7 @@ peers: setup
 trust: setup
 	@$(BIN)/python -m tests.trust.truth
 	@$(BIN)/python -m tests.trust.sabotage
+	@$(BIN)/python -m tests.trust.casualties
 
 # The front door under load: twelve callers, writers that change everything, a hundred thousand calls.
 soak: setup

@@ -80,7 +80,7 @@ def chaos() -> tuple[Path | None, str]:
         return command, ""
     try:
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True, capture_output=True, timeout=120)
-        pip = [str(VENV / "bin" / "pip"), "--disable-pip-version-check", "install", "-q", *CHAOS]
+        pip = [str(VENV / "bin" / "pip"), "--disable-pip-version-check", "install", "-q", "--retries", "1", *CHAOS]
         subprocess.run(pip, check=True, capture_output=True, text=True, timeout=300)
     except (OSError, subprocess.SubprocessError) as error:
         told = getattr(error, "stderr", None) or error
@@ -228,6 +228,7 @@ def main() -> int:
         tools, problem = compared(Path(folder))
     print(f"the same outages in one run, {RATE:g} arrivals/s of {OPERATION}; milliseconds (error)")
     print(table(tools))
+    print("Plain Locust keeps its arrivals in a hang only as its time-out is shorter than a user's second.")
     if problem:
         print(problem)
     ours, *others = tools

@@ -121,6 +121,8 @@ class Stage:
     deadline: int = DEADLINE
     calm: int = CALM
     in_flight: int = 400
+    enter: tuple[str, ...] = ()
+    """What runs the Locust of the first place, beside :func:`ahead`."""
     others: int = 0
     """Sites for clients other than the harness's own."""
 
@@ -155,7 +157,12 @@ def replay(
         for index, place in enumerate(stage.places):
             host = f"http://127.0.0.{index + 1}:{server.port}"
             clients.enter_context(
-                Load(clock, folder, [LoadPlace(place, index, ahead())], _plan(host, place, stage))
+                Load(
+                    clock,
+                    folder,
+                    [LoadPlace(place, index, (*ahead(), *(() if index else stage.enter)))],
+                    _plan(host, place, stage),
+                )
             ).start()
         clients.enter_context(beside(server.port))
         zero = monotonic_nanoseconds() + _LEAD
