@@ -4,7 +4,7 @@ BIN := .venv/bin
 # The tests and the twin need root: the real one, that of a user namespace, or sudo where the kernel forbids those.
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sh tests/as_root.sh)
 
-.PHONY: setup test test-as-user gameday bench soak walk lint lock
+.PHONY: setup test test-as-user gameday bench peers trust soak walk lint lock
 
 setup:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -24,6 +24,18 @@ gameday: setup
 
 bench: setup
 	@$(ROOT) $(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.trust.speed
+	@$(MAKE) -s peers
+
+# The same outages for the harness, plain Locust and Chaos Toolkit; the last is installed where there is a network.
+peers: setup
+	@$(BIN)/python -m tests.trust.peers
+
+# Does a green mean green?
+trust: setup
+	@$(BIN)/python -m tests.trust.truth
+	@$(BIN)/python -m tests.trust.sabotage
+	@$(BIN)/python -m tests.trust.casualties
 
 # The front door under load: twelve callers, writers that change everything, a hundred thousand calls.
 soak: setup

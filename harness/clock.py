@@ -163,6 +163,12 @@ class Clock:
         elapsed = instant.nanoseconds - self.anchor.epoch_nanoseconds
         return self.anchor.epoch_nanoseconds + round(elapsed / self.speed)
 
+    def wall_apart(self) -> float:
+        """By how many real seconds the machine's wall clock is ahead of the anchor's by now; 0 when nobody set it."""
+        now = Anchor.now()
+        gone = now.monotonic_nanoseconds - self.anchor.monotonic_nanoseconds
+        return (now.epoch_nanoseconds - self.anchor.epoch_nanoseconds - gone) / _NANO
+
     def real_seconds(self, span: Duration) -> float:
         """How long ``span`` of AWS time takes, in real seconds: for time-outs handed to the operating system."""
         return span.seconds / self.speed

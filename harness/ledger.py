@@ -6,10 +6,14 @@ carries a unique id, so a row is found once, several times (duplicated) or not a
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -192,8 +196,25 @@ def write(path: Path, readback: ReadBack) -> None:
 
 def read(path: Path) -> ReadBack:
     """The read-back of :func:`write`. Raises ``Unreadable`` and names the field that is wrong."""
+    with _uncollected():
+        return _read(path)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the garbage collector: a million new rows would make it search all of them again and again for none."""
+    collecting = gc.isenabled()
+    gc.disable()
     try:
-        values = json.loads(path.read_text())
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _read(path: Path) -> ReadBack:
+    try:
+        values = json.loads(path.read_bytes())
     except OSError as error:
         raise Unreadable(f"{path}: {error.strerror}") from error
     except ValueError as error:
@@ -221,10 +242,7 @@ def _view(values: Mapping[str, Any]) -> View:
         role=_typed(values["role"], str),
         read_at=_typed(values["read_at"], int),
         counts=_counts(values["counts"]),
-        created={
-            key: tuple((_typed(at, int), _typed(region, str)) for at, region in rows)
-            for key, rows in values.get("created", {}).items()
-        },
+        created=_created(values.get("created", {})),
     )
     if view.source not in SOURCES:
         raise ValueError(f"source {view.source!r} is not one of {', '.join(SOURCES)}")
@@ -249,7 +267,31 @@ def _texts(values: Sequence[object]) -> tuple[str, ...]:
 
 
 def _counts(values: Mapping[str, Any]) -> dict[str, int]:
-    return {key: _typed(count, int) for key, count in values.items()}
+    if not isinstance(values, dict):
+        raise TypeError(f"{values!r} is not a table")
+    _all_typed(values.values(), int)
+    return values
+
+
+def _created(values: Mapping[str, Any]) -> dict[str, tuple[tuple[int, str], ...]]:
+    # In bulk, for a long run has a row for each of hundreds of thousands of writes, in each database.
+    found = {key: tuple(map(tuple, rows)) for key, rows in values.items()}
+    dates, regions = map(itemgetter(0), _flat(found)), map(itemgetter(1), _flat(found))
+    _all_typed(dates, int)
+    _all_typed(regions, str)
+    if set(map(len, _flat(found))) - {2}:
+        raise TypeError("a row that was created has a date and a region, and nothing else")
+    return found
+
+
+def _flat(found: Mapping[str, tuple[tuple[Any, ...], ...]]) -> Iterator[tuple[Any, ...]]:
+    return chain.from_iterable(found.values())
+
+
+def _all_typed(values: Iterable[Any], kind: type[Any]) -> None:
+    values = list(values)
+    if set(map(type, values)) - {kind}:
+        _typed(next(value for value in values if type(value) is not kind), kind)
 
 
 def _typed(value: Any, kind: type[Any]) -> Any:

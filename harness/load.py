@@ -147,6 +147,11 @@ class _Process:
         """Whether it was started and has not ended."""
         return self._child is not None and self._child.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Its id; 0 before it was started."""
+        return self._child.pid if self._child is not None else 0
+
     def signal(self, number: int) -> bool:
         """Signal its session (``enter`` may have put a process between); false when nobody is left in it."""
         if self._child is None:
@@ -228,6 +233,10 @@ class Load:
     def dead(self) -> list[str]:
         """The places whose process has ended: their silence is not the service's."""
         return [process.place.name for process in self._processes if not process.running]
+
+    def processes(self) -> list[int]:
+        """The ids of the places' processes that run."""
+        return [process.pid for process in self._processes if process.running]
 
     def stop(self) -> None:
         """End the traffic: requests under way finish and are recorded. Safe to call twice."""

@@ -6,7 +6,7 @@ and says what is missing. Damage anywhere else is ``Unreadable``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -70,18 +70,24 @@ class Record:
             return None
         return ledger.join(self.parts, self.readback, self.header.operations, self.header.writes)
 
+    @cached_property
+    def streams(self) -> Mapping[tuple[int, int], Traffic]:
+        """The traffic of each location and operation (as indices), by intended time; what had no arrival is absent."""
+        key = self.traffic["location"].astype(np.uint16) * 256 + self.traffic["operation"]
+        return {divmod(int(one), 256): self.traffic[key == one] for one in np.unique(key)}
+
 
 def traffic(parts: Sequence[Requests]) -> Traffic:
     """The requests of all locations as one table, by intended time."""
-    tables = []
+    whole = np.empty(sum(len(part.rows) for part in parts), TRAFFIC)
+    filled = 0
     for part in parts:
-        table = np.empty(len(part.rows), TRAFFIC)
+        table = whole[filled : filled + len(part.rows)]
         for column in ("intended", "sent", "done"):
             table[column] = part.aws(column)
         for column in ("operation", "outcome", "status", "location", "address", "observed"):
             table[column] = part.rows[column]
-        tables.append(table)
-    whole = np.concatenate(tables) if tables else np.empty(0, TRAFFIC)
+        filled += len(table)
     ordered: Traffic = whole[np.argsort(whole["intended"], kind="stable")]
     return ordered
 
@@ -92,10 +98,10 @@ def load(folder: Path) -> Record:
     damage: list[str] = []
     events = _events(folder / TIMELINE_FILE, damage)
     parts = _parts(folder, header, damage)
-    readback = None
-    if (folder / READBACK_FILE).exists():
-        readback = ledger.read(folder / READBACK_FILE)
-    return Record(header, events, traffic(parts), parts, readback, tuple(damage), folder)
+    table = traffic(parts)
+    # Last, as it is the largest: what the tables needed while they were made is free again by then.
+    readback = ledger.read(folder / READBACK_FILE) if (folder / READBACK_FILE).exists() else None
+    return Record(header, events, table, parts, readback, tuple(damage), folder)
 
 
 def _events(path: Path, damage: list[str]) -> tuple[Event, ...]:

@@ -251,6 +251,14 @@ class Stalled(Event):
 
 
 @dataclass(frozen=True)
+class ClockStepped(Event):
+    """The machine's wall clock was set while the run went on; dates before and after it do not compare."""
+
+    kind: ClassVar[str] = "clock"
+    by_seconds: float
+
+
+@dataclass(frozen=True)
 class Noted(Event):
     """Anything else worth keeping, for people; no judge reads it."""
 
@@ -263,7 +271,7 @@ KINDS: dict[str, type[Event]] = {
     for cls in (
         PhaseBegan, FaultInjected, FaultUndone, DnsAnswered, AddressesSeen, WriterSeen, AlarmChanged,
         AlarmNotified, HealthChanged, DatabaseEvent, LagMeasured, RoleChanged, RoleSeen, Decided, StepTaken,
-        WorldDiffers, WorldCompared, TasksCounted, StatementsCounted, Stalled, Noted,
+        WorldDiffers, WorldCompared, TasksCounted, StatementsCounted, Stalled, ClockStepped, Noted,
     )
 }  # fmt: skip
 

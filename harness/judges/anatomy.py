@@ -83,7 +83,7 @@ def stages_of(record: Record, one: Recovery) -> list[Stage]:
     Of a stream that never came back, the stages as far as they went, the last one without an end.
     Empty when the stream was not disturbed.
     """
-    if not one.down.nanoseconds:
+    if not one.seen_down.nanoseconds:
         return []
     spell = max(one.spells, key=lambda each: each.longest)
     window, location, operation = one.window, one.stream.location, one.stream.operation

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from harness.clock import Duration, Instant, seconds
 from harness.judges import windows
+from harness.judges.once import once
 from harness.ledger import Ledger, ReadBack, Standing
 from harness.record import Record
 from harness.requests import address_text
@@ -91,6 +92,7 @@ class Losses:
         return Duration(int(times.max() - times.min())) if len(times) else Duration(0)
 
 
+@once
 def losses(record: Record) -> Losses | None:
     """The classified writes; ``None`` when nothing was read back, or no view of the writer was."""
     ledger = record.ledger

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from harness.clock import ZERO, Duration, Instant
 from harness.judges import windows
+from harness.judges.once import once
 from harness.judges.spells import Spell, spells
-from harness.judges.streams import Stream, Turn, longest_gap, outages, percentiles, streams, turn
+from harness.judges.streams import Stream, Turn, longest_gap, lucky, outages, percentiles, settled, streams, turn
 from harness.judges.windows import HOLD, HOLD_ARRIVALS, Window
 from harness.record import Record
 from harness.verdicts import Number, Ruling
@@ -29,16 +32,27 @@ class Recovery:
 
     @property
     def time(self) -> Duration | None:
-        """How long it was down in all, at the longest: zero when undisturbed, ``None`` when it never came back.
+        """How long it was down in all: zero when undisturbed, ``None`` when it never came back.
 
-        The first spell counts from the call that began the fault, so the truth may be shorter by up to ``error``.
+        It counts from the call that began the fault to the first good arrival, so the truth may be shorter by up to
+        ``error``; it may be longer by up to ``more``.
         """
-        return None if self.turn is None else self.down
+        return None if self.turn is None else self.seen_down
 
     @property
     def error(self) -> Duration | None:
         """The gap between the last bad and the first good arrival, and the time that the fault took to bite."""
-        return None if self.turn is None else self.down - self.surely_down
+        return None if self.time is None else self.time - self.surely_down
+
+    @property
+    def more(self) -> Duration | None:
+        """Until the first good arrival had surely met the service, and as long as good ones in a row may be luck."""
+        return None if self.time is None else self.down - self.time
+
+    @property
+    def seen_down(self) -> Duration:
+        """How long the stream was down within the window, as its arrivals tell."""
+        return sum((spell.length for spell in self.spells), ZERO)
 
     @property
     def down(self) -> Duration:
@@ -69,8 +83,8 @@ class Recovery:
             ended = {"undone": "the fault was undone", "another fault": "the next fault struck"}
             until = ended.get(self.window.ended_by, "the record ended")
             late = "" if self.ruling is Ruling.BROKEN else f", too soon to judge an objective of {self.objective}"
-            return f"{self.where} was still down after {self.down}{self._when} when {until}{late}"
-        bar = f"{self.down} (up to {self.down - self.surely_down} less){self._when}"
+            return f"{self.where} was still down after {self.seen_down}{self._when} when {until}{late}"
+        bar = f"{self.time} (up to {self.error} less, {self.more} more){self._when}"
         if self.ruling is Ruling.BROKEN:
             return f"{self.where} was back after {bar}, later than {self.objective}"
         if self.ruling is Ruling.KEPT:
@@ -99,6 +113,7 @@ class Recovery:
             "ruling": self.ruling.name,
             "rto_seconds": None if self.time is None else round(self.time.seconds, 3),
             "rto_error_seconds": None if self.error is None else round(self.error.seconds, 3),
+            "rto_more_seconds": None if self.more is None else round(self.more.seconds, 3),
             "objective_seconds": self.objective.seconds,
             "recovered_at": str(self.turn.at) if self.turn else None,
             "arrivals": len(rows),
@@ -113,6 +128,7 @@ class Recovery:
         }
 
 
+@once
 def recoveries(record: Record) -> list[Recovery]:
     """Every stream in every fault window; streams without an arrival there are left out."""
     return [one for window in windows.windows(record) for one in recoveries_in(record, window)]
@@ -120,12 +136,33 @@ def recoveries(record: Record) -> list[Recovery]:
 
 def recoveries_in(record: Record, window: Window) -> list[Recovery]:
     """Every stream in one window; streams without an arrival there are left out."""
+    blurs = _blurs(record)
     objective = record.header.objectives.success_ratio
     seen = [stream for stream in streams(record, window.began, window.ended) if len(stream.good)]
-    found = [(stream, turn(stream.times, stream.good, objective)) for stream in seen]
+    found = [(stream, _turn(stream, objective)) for stream in seen]
     disturbed = [stream for stream, one in found if one is None or one.index]
     bites = _bites(window, disturbed)
-    return [_recovery(record, window, stream, one, bites) for stream, one in found]
+    return [
+        _recovery(record, window, stream, one, bites, blurs.get((stream.location, stream.operation), ZERO))
+        for stream, one in found
+    ]
+
+
+def _turn(stream: Stream, objective: float) -> Turn | None:
+    found = turn(stream.times, stream.good, objective)
+    return settled(stream.times, stream.good, found) if found and found.index else found
+
+
+@once
+def _blurs(record: Record) -> dict[tuple[str, str], Duration]:
+    """For each stream the time within which 99 of 100 good answers came in the steady state."""
+    found = {}
+    for stream in streams(record, *windows.calm(record)):
+        if stream.good.any():
+            rows = stream.rows[stream.good]
+            latency = np.percentile(rows["done"] - rows["intended"], 99)
+            found[stream.location, stream.operation] = Duration(round(float(latency)))
+    return found
 
 
 def _bites(window: Window, disturbed: Sequence[Stream]) -> Instant:
@@ -136,19 +173,51 @@ def _bites(window: Window, disturbed: Sequence[Stream]) -> Instant:
     return max(window.began, min(proofs, default=window.began))
 
 
-def _recovery(record: Record, window: Window, stream: Stream, one: Turn | None, bites: Instant) -> Recovery:
+def _recovery(
+    record: Record, window: Window, stream: Stream, one: Turn | None, bites: Instant, blur: Duration
+) -> Recovery:
     objectives = record.header.objectives
     writes = stream.operation in record.header.writes
     objective = objectives.write_recovery_time if writes else objectives.recovery_time
-    times, flags, until = stream.times, stream.good, window.ended
-    held = False
-    if one is not None:
-        held = len(flags) - one.index >= HOLD_ARRIVALS and Instant(int(times[-1])) - one.at >= HOLD
-        times, flags, until = times[: one.index], flags[: one.index], one.at
-    found = spells(times, flags, window.began, bites, until) if len(flags) else ()
+    if one is None:
+        found = spells(stream.times, stream.good, window.began, bites, window.ended, blur)
+        return Recovery(window, stream, one, found, objective, held=False)
+    times, flags, at = stream.times, stream.good, one.index
+    held = len(flags) - at >= HOLD_ARRIVALS and Instant(int(times[-1])) - one.at >= HOLD
+    found = spells(times[:at], flags[:at], window.began, bites, one.at, blur) if at else ()
+    if found:
+        found = (
+            *found[:-1],
+            replace(found[-1], blur=blur + _unread(record, stream, at, blur), late=blur + _late(stream, at)),
+        )
     return Recovery(window, stream, one, found, objective, held)
+
+
+def _late(stream: Stream, back: int) -> Duration:
+    """How long after the first good arrival, at the index ``back``, was due the service may still have been down.
+
+    Until it was sent; where only some arrivals had failed, as long as good ones may be luck.
+    """
+    surely = min(back + lucky(stream.good, back - 1), len(stream.good) - 1)
+    return max(ZERO, Duration(int(stream.rows["sent"][surely]) - int(stream.times[back])))
+
+
+def _unread(record: Record, stream: Stream, back: int, blur: Duration) -> Duration:
+    """For how long the answer to the last bad arrival, right before the index ``back``, may have lain unread.
+
+    When a stalled service answers all at once, a client reads one answer after the other, in no order. Those that
+    came within their deadline may lie unread beyond it, and such arrivals are not surely bad; even the first answer
+    that was read took up to ``blur`` to come.
+    """
+    deadline = record.header.deadline
+    done = stream.rows["done"][back:]
+    if int(done[0] - stream.times[back]) * 2 <= deadline.nanoseconds:
+        return ZERO
+    first_read = int(done[stream.good[back:]].min())
+    given_up = int(stream.times[back - 1]) + deadline.nanoseconds
+    return max(ZERO, Duration(given_up - first_read)) + blur
 
 
 def worst(found: Sequence[Recovery]) -> Recovery:
     """The worst of several: by ruling, then by how long it was down."""
-    return max(found, key=lambda one: (one.ruling, one.time is None, one.down - one.objective))
+    return max(found, key=lambda one: (one.ruling, one.time is None, one.seen_down - one.objective))

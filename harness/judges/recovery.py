@@ -30,7 +30,7 @@ def recovery(record: Record) -> Verdict:
         return Verdict(PROMISE, Ruling.UNKNOWN, "no arrival in the fault window: nothing was measured")
     worst_one = worst(found)
     stages = anatomy.stages_of(record, worst_one)
-    reason = worst_one.sentence() if worst_one.down.nanoseconds else _undisturbed(worst_one)
+    reason = worst_one.sentence() if worst_one.seen_down.nanoseconds else _undisturbed(worst_one)
     if worst_one.ruling is Ruling.BROKEN and stages:
         reason = f"{reason}; {anatomy.sentence(stages)}"
     evidence = {
@@ -51,8 +51,9 @@ def _figures(record: Record, one: Recovery) -> dict[str, Number]:
     figures: dict[str, Number] = {
         "rto_seconds": None if one.time is None else round(one.time.seconds, 3),
         "rto_error_seconds": None if one.error is None else round(one.error.seconds, 3),
+        "rto_more_seconds": None if one.more is None else round(one.more.seconds, 3),
         "objective_seconds": one.objective.seconds,
-        "down_seconds": round(one.down.seconds, 3),
+        "down_seconds": round(one.seen_down.seconds, 3),
         "worst_location": one.stream.location,
         "worst_operation": one.stream.operation,
         "speed": record.header.speed,

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from harness.clock import Duration, Instant, seconds
 from harness.judges import addresses, homecoming, windows
+from harness.judges.once import once
 from harness.judges.outage import recoveries
 from harness.judges.streams import Flags, Times, excess, streams, tolerance, turn
 from harness.judges.windows import Window
@@ -49,6 +50,7 @@ class Served:
         return float((self.region == code).mean()) if len(self.region) else 0.0
 
 
+@once
 def served(record: Record) -> list[Served]:
     """Where the arrivals of each location went."""
     regions = addresses.regions_of(record, record.traffic)

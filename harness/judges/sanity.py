@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from harness.clock import Instant, seconds
-from harness.judges import windows
-from harness.judges.streams import Flags, streams
+from harness.judges import addresses, windows
+from harness.judges.once import once
+from harness.judges.streams import BLIP_ARRIVALS, Flags, Times, between, good, streams
 from harness.judges.windows import Window
 from harness.record import Record, Traffic
 from harness.requests import Outcome as Ending
-from harness.timeline import FaultUndone, of
+from harness.timeline import ClockStepped, FaultUndone, of
 from harness.verdicts import Outcome
 
 DELIVERED = 0.95
@@ -31,8 +32,12 @@ def of_the_run(record: Record) -> list[str]:
         doubts.append("the run never came to its end")
     elif outcome is not Outcome.FINISHED:
         doubts.append(f"the run ended as {outcome.value}")
+    doubts += [
+        f"the wall clock was stepped by {step.by_seconds:+.1f} s at {step.at}: no date can be trusted"
+        for step in of(record.events, ClockStepped)
+    ]
     for window in windows.windows(record):
-        doubts += _of_the_fault(window)
+        doubts += _of_the_fault(window) + _contradicted(record, window)
     return doubts
 
 
@@ -45,11 +50,28 @@ def _of_the_fault(window: Window) -> list[str]:
     return doubts
 
 
+def _contradicted(record: Record, window: Window) -> list[str]:
+    """A fault that keeps a region dark, and a region that goes on answering: the proof that it bites was wrong."""
+    fault, regions = window.fault, record.header.regions
+    dark = [regions.index(region) for region in windows.dark_regions(fault) if region in regions]
+    restarted = fault.fault.startswith("Stop ")  # by the platform, while the fault stands
+    if not dark or restarted or not fault.bites_at:
+        return []
+    rows = between(record.traffic, Instant(fault.bites_at), window.ended)
+    answered = good(record, rows) & np.isin(addresses.regions_of(record, rows), dark)
+    count = int(answered.sum())
+    if count <= max(BLIP_ARRIVALS, (1 - record.header.objectives.success_ratio) * len(rows)):
+        return []
+    return [f"{fault.fault} was proven to bite, and yet {count} arrivals were answered from there"]
+
+
+@once
 def of_the_traffic(record: Record) -> list[str]:
     """Why the traffic cannot say anything, good or bad; empty when it can.
 
     Each location must have delivered 95 % of its scheduled arrivals (rate × time) without a gap, from the steady
-    state to the last undo and on to the end of the traffic; and in the steady state everything must have worked.
+    state to the last undo and on to the end of the traffic; of those in between hardly any may be missing; and in the
+    steady state everything must have worked.
     """
     if not len(record.traffic):
         return ["there was no traffic"]
@@ -82,7 +104,21 @@ def _of_arrivals(record: Record, location: str, rows: Traffic, rate: float) -> l
     if longest > GAP_ARRIVALS / rate:
         at = Instant(int(np.concatenate(([began], inside))[int(np.argmax(gaps))]))
         return [f"{location} sent nothing for {longest:.1f} s from {at} on"]
-    return []
+    missing = _missing(inside, rate)
+    if missing > BLIP_ARRIVALS:
+        return [f"{missing} arrivals of {location} have no record: what became of them nobody knows"]
+    return _backwards(location, rows)
+
+
+def _backwards(location: str, rows: Traffic) -> list[str]:
+    count = int((rows["done"] < np.maximum(rows["sent"], rows["intended"])).sum())
+    return [f"{count} requests of {location} ended before they began: its clock ran back"] if count else []
+
+
+def _missing(times: Times, rate: float) -> int:
+    """How many arrivals are missing between others: they are due at even intervals, and each leaves a record."""
+    steps = np.rint(np.diff(times) * (rate / 1e9)).astype(np.int64)
+    return int((steps - 1)[steps > 1].sum())
 
 
 def _of_the_calm(record: Record) -> list[str]:

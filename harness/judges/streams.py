@@ -6,6 +6,7 @@ A *stream* is one operation from one location, by intended time. An arrival is g
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,6 +23,12 @@ Times = npt.NDArray[np.int64]
 BLIP_SECONDS = 0.5
 BLIP_ARRIVALS = 2
 """So many bad arrivals beyond the ratio are noise, or as many as arrive in half a second where that is more."""
+LATELY = 20
+"""The share of good arrivals within an outage is that among so many before its last bad one."""
+LUCK_ARRIVALS = 10
+"""No longer a row of good arrivals is luck: where so many succeed, it is the objective that tells up from down."""
+BY_LUCK = 0.01
+"""Good arrivals in a row that an outage's own share of good ones explains this seldom are no luck, but the service."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,16 +80,14 @@ def streams(record: Record, began: Instant, ended: Instant) -> Iterator[Stream]:
     An arrival still unanswered at the end of the span is left out: a good answer then may be the healing's doing and
     a bad one the undo's, and neither says anything of the failover.
     """
-    rows = between(record.traffic, began, ended)
-    rows = rows[rows["done"] < ended.nanoseconds]
-    key = rows["location"].astype(np.int64) * 256 + rows["operation"]
-    flags = good(record, rows)
+    nothing = record.traffic[:0]
     for location_code, location in enumerate(record.header.locations):
         for operation_code, operation in enumerate(record.header.operations):
             if record.header.mix and not record.header.mix.get(operation):
                 continue
-            mask = key == location_code * 256 + operation_code
-            yield Stream(location, operation, rows[mask], flags[mask])
+            rows = between(record.streams.get((location_code, operation_code), nothing), began, ended)
+            rows = rows[rows["done"] < ended.nanoseconds]
+            yield Stream(location, operation, rows, good(record, rows))
 
 
 def tolerance(times: Times) -> float:
@@ -124,6 +129,32 @@ def turn(times: Times, flags: Flags, objective: float) -> Turn | None:
     bad_before = np.flatnonzero(~flags[:index])
     last_bad = Instant(int(times[bad_before[-1]])) if len(bad_before) else None
     return Turn(index, Instant(int(times[index])), last_bad)
+
+
+def lucky(flags: Flags, last_bad: int) -> int:
+    """How many good arrivals in a row say nothing yet, right after the bad one at the index ``last_bad``.
+
+    Where all failed it is none. Where half of them did, every seventh series of good ones is as long as three, and
+    only one in a hundred as long as seven.
+    """
+    share = float(flags[max(0, last_bad - LATELY) : last_bad].mean()) if last_bad else 0.0
+    return min(LUCK_ARRIVALS, math.ceil(math.log(BY_LUCK) / math.log(share))) if 0 < share < 1 else 0
+
+
+def settled(times: Times, flags: Flags, found: Turn) -> Turn:
+    """The turn, moved behind those bad arrivals that still belong to the outage before it.
+
+    The objective allows a few bad arrivals at any time, and so it would forgive the end of an outage in which only
+    some arrivals fail. Bad ones that follow no later than luck explains are that outage's, not noise.
+    """
+    bad = np.flatnonzero(~flags)
+    behind = int(np.searchsorted(bad, found.index))
+    while 0 < behind < len(bad) and bad[behind] - bad[behind - 1] - 1 <= lucky(flags, int(bad[behind - 1])):
+        behind += 1
+    last = int(bad[behind - 1]) if behind else -1
+    if last < found.index or last + 1 >= len(flags):
+        return found
+    return Turn(last + 1, Instant(int(times[last + 1])), Instant(int(times[last])))
 
 
 def outages(flags: Flags) -> int:

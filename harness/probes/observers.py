@@ -24,6 +24,7 @@ from harness.timeline import (
     BEGAN,
     AddressesSeen,
     AlarmChanged,
+    ClockStepped,
     DatabaseEvent,
     Decided,
     DnsAnswered,
@@ -39,6 +40,9 @@ _LOG = logging.getLogger("gameday.observers")
 _DNS_PERIOD = seconds(1)
 _AWS_PERIOD = seconds(3)
 _HEALTH_PERIOD = seconds(5)
+_CLOCK_PERIOD = seconds(5)
+_STEP_REAL_SECONDS = 0.2
+"""A wall clock that moves so far between two looks was set; what it is only slewed by is far less."""
 _FAILOVER = "failover_global_cluster"
 _TASKS_PERIOD = seconds(5)
 
@@ -66,6 +70,7 @@ class Observers:
         self._began = estate.clock.now()
         self._stop = threading.Event()
         self._addresses: dict[str, tuple[str, ...]] = {}
+        self._wall_apart = estate.clock.wall_apart()
         self._seen_events: set[DatabaseEvent] = set()
         self._checks = [(check, Endpoint(check.threshold)) for check in observation.health_checks(estate.cloud)]
         self._seen_changes: set[tuple[str, str, Instant]] = set()
@@ -78,6 +83,7 @@ class Observers:
                 (self._look_at_aws, _AWS_PERIOD),
                 (self._look_at_health, _HEALTH_PERIOD),
                 (self._look_at_tasks, _TASKS_PERIOD),
+                (self._look_at_the_clock, _CLOCK_PERIOD),
             )
         ]
 
@@ -100,6 +106,7 @@ class Observers:
         self._stop.set()
         for thread in self._threads:
             thread.join(timeout=15)
+        self._look_at_the_clock()
         self._each_region(self._look_at_region)
         self._counts.clear()  # what is seen last is told once more: silence alone would not say that anybody looked
         self._look_at_tasks()
@@ -111,6 +118,12 @@ class Observers:
                 look()
             except CloudFault as error:
                 _LOG.info("not seen this time: %s", error)
+
+    def _look_at_the_clock(self) -> None:
+        apart = self._estate.clock.wall_apart()
+        step, self._wall_apart = apart - self._wall_apart, apart
+        if abs(step) > _STEP_REAL_SECONDS:
+            self._timeline.add(ClockStepped(self._estate.clock.now(), step))
 
     def _map_addresses(self) -> None:
         for region in self._estate.platform.regions:

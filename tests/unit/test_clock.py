@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,3 +42,10 @@ def test_ticks_come_once_a_period_and_end_with_patience():
     ticks = list(clock.every(seconds(1), seconds(5)))
     assert 5 <= len(ticks) <= 6
     assert all(later > earlier for earlier, later in itertools.pairwise(ticks))
+
+
+def test_a_wall_clock_that_was_set_is_apart_from_the_anchor():
+    now = Anchor.now()
+    assert abs(Clock(10, now).wall_apart()) < 0.1
+    behind = Anchor(now.monotonic_nanoseconds, now.epoch_nanoseconds + 3 * 10**9)
+    assert Clock(10, behind).wall_apart() == pytest.approx(-3, abs=0.1)

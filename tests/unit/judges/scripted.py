@@ -72,6 +72,11 @@ def home(location: str, second: float) -> str:
     return HOME
 
 
+def refuge(location: str, second: float) -> str:
+    """While :func:`story`'s fault keeps the home region dark, the next one serves."""
+    return NEXT if 30 <= second < 150 else HOME
+
+
 def story(
     fault: str = DARK, struck: float = 30, undone: float = 150, end: float = 240, fidelity: str = "faithful"
 ) -> list[Event]:
@@ -91,7 +96,7 @@ def story(
 def run(
     bad: Bad = never,
     *,
-    where: Where = home,
+    where: Where | None = None,
     events: Sequence[Event] | None = None,
     end: float = 240,
     rate: float = 8,
@@ -101,7 +106,11 @@ def run(
     slow: float = 0.05,
     **changes: Any,
 ) -> Record:
-    """A record with evenly spaced arrivals, operations in turn; a bad arrival takes the whole deadline."""
+    """A record with evenly spaced arrivals, operations in turn; a bad arrival takes the whole deadline.
+
+    Unless ``where`` says otherwise the next region serves while the story's own fault keeps the home region dark.
+    """
+    where = where or (refuge if events is None else home)
     told = header(rate_per_second=dict.fromkeys(LOCATIONS, rate), **changes)
     parts = []
     for code, location in enumerate(told.locations):

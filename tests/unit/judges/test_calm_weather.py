@@ -11,7 +11,7 @@ from harness.judges.sessions import sessions
 from harness.requests import Outcome
 from harness.timeline import AlarmChanged, LagMeasured
 from harness.verdicts import Ruling
-from tests.unit.judges.scripted import HOME, NEXT, at, run, story
+from tests.unit.judges.scripted import HOME, NEXT, at, home, run, story
 
 
 def alarm(second: float, old: str, new: str, name: str = "lag") -> AlarmChanged:
@@ -64,7 +64,7 @@ def test_a_token_that_the_other_region_refuses():
 
 
 def test_a_session_that_never_moved_says_nothing():
-    assert sessions(run()).ruling is Ruling.UNKNOWN
+    assert sessions(run(where=home)).ruling is Ruling.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_session_that_never_moved_says_nothing():
     ids=["down for too long, as it must", "back in time, which nobody can be"],
 )
 def test_what_must_break_is_kept_by_breaking(until, ruling):
-    record = run(lambda _, __, second: 30 <= second < until, where=moved, promises=(), breaking=("recovery",))
+    record = run(lambda _, __, second: 30 <= second < until, promises=(), breaking=("recovery",))
     found = judge(record)
     assert [(verdict.promise, verdict.ruling) for verdict in found] == [("recovery breaks", ruling)]
 

@@ -14,7 +14,7 @@ from harness.objectives import Objectives
 from harness.requests import Outcome
 from harness.timeline import DatabaseEvent, Decided, WriterSeen
 from harness.verdicts import Ruling
-from tests.unit.judges.scripted import HOME, NEXT, acknowledged, at, run, story, view, write_id
+from tests.unit.judges.scripted import HOME, NEXT, acknowledged, at, refuge, run, story, view, write_id
 
 BASE = run(lambda location, operation, second: 30 <= second < 60)
 ACKNOWLEDGED = acknowledged(BASE)
@@ -133,7 +133,7 @@ def test_jobs_run_exactly_once_or_not() -> None:
 @pytest.mark.parametrize(("by", "expected"), [("platform", Ruling.KEPT), ("operator", Ruling.BROKEN),
                                               ("harness", Ruling.BROKEN)])  # fmt: skip
 def test_only_the_platform_keeps_a_promise_that_says_automatic(by: str, expected: Ruling) -> None:
-    assert one(run(events=[*story(), Decided(at(40), by, "promote")]), "automatic").ruling is expected
+    assert one(run(where=refuge, events=[*story(), Decided(at(40), by, "promote")]), "automatic").ruling is expected
 
 
 def test_nobody_deciding_is_fine_only_when_nothing_had_to_be_decided() -> None:
@@ -141,7 +141,7 @@ def test_nobody_deciding_is_fine_only_when_nothing_had_to_be_decided() -> None:
     writers = [WriterSeen(at(0), HOME, "db-1"), WriterSeen(at(50), NEXT, "db-2")]
     assert one(run(events=[*story(), *writers]), "automatic").ruling is Ruling.UNKNOWN
     told = DatabaseEvent(at(50), "db", HOME, "A failover has completed", ("failover",))
-    assert one(run(events=[*story(), *writers, told]), "automatic").ruling is Ruling.KEPT
+    assert one(run(where=refuge, events=[*story(), *writers, told]), "automatic").ruling is Ruling.KEPT
     down = run(lambda location, operation, second: operation == "create_trigger" and 30 <= second < 150)
     verdict = one(down, "automatic")
     assert verdict.ruling is Ruling.BROKEN

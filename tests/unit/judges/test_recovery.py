@@ -12,7 +12,7 @@ from harness.objectives import Objectives
 from harness.timeline import DatabaseEvent, Decided, DnsAnswered, FaultInjected, FaultUndone
 from harness.verdicts import Outcome as Ended
 from harness.verdicts import Ruling
-from tests.unit.judges.scripted import ADDRESS, HOME, NEXT, at, run, story
+from tests.unit.judges.scripted import ADDRESS, HOME, NEXT, at, home, run, story
 
 
 def ruling(record, promise: str = "recovery") -> Ruling:
@@ -210,7 +210,30 @@ def test_the_anatomy_of_a_stopped_writer_names_the_slowest_stage() -> None:
 
 
 def test_a_stage_that_nobody_saw_is_flagged() -> None:
-    record = run(lambda location, operation, second: 30 <= second < 70)
+    record = run(lambda location, operation, second: 30 <= second < 70, where=home)
     stages = anatomy(record)
     assert not stages[0].known
     assert stages[-1].duration == worst(recoveries(record)).time
+
+
+def test_the_error_bar_reaches_until_the_first_good_arrival_surely_met_the_service() -> None:
+    one = worst(recoveries(run(lambda location, operation, second: 30 <= second < 60, slow=0.2)))
+    assert one.more is not None
+    assert one.more.seconds == pytest.approx(0.2, abs=0.01)
+    assert one.down == one.time + one.more
+
+
+def test_half_an_outage_may_have_lasted_as_long_as_luck_explains() -> None:
+    half = run(lambda location, operation, second: 30 <= second < 60 and int(second * 2) % 2 == 0)
+    one = worst(recoveries(half))
+    assert one.more is not None
+    assert one.more > seconds(1)
+
+
+def test_answers_that_a_stalled_service_gave_at_once_may_have_lain_unread() -> None:
+    record = run(lambda location, operation, second: 30 <= second < 55)
+    waiting = (record.traffic["intended"] >= at(55).nanoseconds) & (record.traffic["intended"] < at(60).nanoseconds)
+    record.traffic["done"][waiting] = at(59.5).nanoseconds
+    one = worst(recoveries(record))
+    assert one.surely_down < seconds(25)
+    assert one.down > seconds(25)

@@ -6,7 +6,7 @@ from harness.judges.bench import judge_one
 from harness.objectives import Objectives
 from harness.timeline import DnsAnswered
 from harness.verdicts import Ruling
-from tests.unit.judges.scripted import ADDRESS, HOME, NEXT, at, run, story
+from tests.unit.judges.scripted import ADDRESS, HOME, NEXT, at, home, run, story
 
 
 def one(record, promise: str = "routing"):
@@ -37,7 +37,7 @@ def test_a_location_at_the_wrong_region_in_the_steady_state_breaks_it() -> None:
 
 
 def test_a_location_that_never_moves_breaks_it() -> None:
-    record = run(lambda location, operation, second: 30 <= second < 150)
+    record = run(lambda location, operation, second: 30 <= second < 150, where=home)
     verdict = one(record)
     assert verdict.ruling is Ruling.BROKEN
     assert "had not moved" in verdict.reason

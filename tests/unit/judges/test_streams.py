@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judges.streams import BLIP_ARRIVALS, excess, longest_gap, outages, tolerance, turn
+from harness.clock import Instant
+from harness.judges.streams import BLIP_ARRIVALS, excess, longest_gap, lucky, outages, settled, tolerance, turn
 from tests.unit.judges.scripted import at
 
 FLAGS = st.lists(st.booleans(), min_size=1, max_size=120)
@@ -92,3 +94,29 @@ def test_the_longest_gap_counts_the_edges() -> None:
 
 def test_half_a_second_of_a_fast_stream_is_a_blip() -> None:
     assert tolerance(at(0).nanoseconds + np.arange(1000, dtype=np.int64) * 10**7) == 50
+
+
+def test_the_end_of_half_an_outage_is_not_forgiven_by_the_calm_after_it() -> None:
+    flags = np.array([True] * 5 + [False, True] * 40 + [True] * 400)
+    times = seconds_apart(len(flags))
+    forgiving = turn(times, flags, 0.98)
+    assert forgiving is not None
+    assert forgiving.index < 84
+    found = settled(times, flags, forgiving)
+    assert found.index == 84
+    assert found.last_bad == Instant(int(times[83]))
+
+
+def test_a_bad_arrival_later_than_luck_explains_moves_nothing() -> None:
+    flags = np.array([False] * 10 + [True] * 400)
+    flags[[60, 200]] = False
+    times = seconds_apart(len(flags))
+    found = turn(times, flags, 0.98)
+    assert found is not None
+    assert settled(times, flags, found) == found
+
+
+@pytest.mark.parametrize(("pattern", "expected"), [([False], 0), ([True, False], 7), ([True] * 3 + [False], 10)])
+def test_good_arrivals_in_a_row_are_luck_where_some_always_succeeded(pattern: list[bool], expected: int) -> None:
+    flags = np.array(pattern * 20)
+    assert lucky(flags, len(flags) - 1) == expected
