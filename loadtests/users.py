@@ -59,18 +59,20 @@ def judge(operation: str, reply: Reply, name: str = "") -> Judged:
         right = isinstance(data, dict)
     else:
         right = isinstance(data, list)
-    if right and operation == "ponder_events":
-        return Judged(Outcome.GOOD, newest(data)) if data else Judged(Outcome.WRONG_BODY)
-    return Judged(Outcome.GOOD if right else Outcome.WRONG_BODY)
+    if not right or (operation == "ponder_events" and not data):
+        return Judged(Outcome.WRONG_BODY)
+    if operation == "api_key_stats":
+        return Judged(Outcome.GOOD)
+    return Judged(Outcome.GOOD, newest([data] if isinstance(data, dict) else data, ids=operation == "ponder_events"))
 
 
-def newest(events: list[Any]) -> int:
-    """The latest ``created_at`` in microseconds since the epoch; without dates the highest id; without both 0."""
+def newest(events: list[Any], *, ids: bool = True) -> int:
+    """The latest ``created_at`` in microseconds since the epoch; without dates the highest id (if wanted), else 0."""
     rows = [event for event in events if isinstance(event, dict)]
     dates = [_microseconds(row["created_at"]) for row in rows if row.get("created_at")]
     if dates:
         return max(dates)
-    return max((int(row["id"]) for row in rows if str(row.get("id", "")).isdigit()), default=0)
+    return max((int(row["id"]) for row in rows if ids and str(row.get("id", "")).isdigit()), default=0)
 
 
 def _microseconds(moment: object) -> int:

@@ -13,14 +13,15 @@ import numpy.typing as npt
 
 from harness.clock import Duration, Instant
 from harness.judges import windows
-from harness.judges.streams import good
+from harness.judges.guarantees import DATED, EVENTS, Missed, backward, longest, of_operation, own_writes_missed
 from harness.record import Record, Traffic
 from harness.verdicts import Number, Ruling, Verdict
 
 PROMISE = "bounded_staleness"
-OPERATION = "ponder_events"
-DATED = 10**14
-"""An ``observed`` from here on is microseconds since the epoch (1973 and later); below, it is an event's id."""
+ROWS = 200
+"""So many rows of evidence at most."""
+
+Evidence = dict[str, list[dict[str, Number]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,11 +39,8 @@ class Reads:
 
 def reads(record: Record) -> Reads | None:
     """The dated reads; ``None`` when there are none."""
-    header = record.header
-    if OPERATION not in header.operations:
-        return None
-    rows = record.traffic[record.traffic["operation"] == header.operations.index(OPERATION)]
-    rows = rows[good(record, rows) & (rows["observed"] >= DATED)]
+    rows = of_operation(record, EVENTS)
+    rows = rows[rows["observed"] >= DATED]
     if not len(rows):
         return None
     shown = rows["observed"].astype(np.int64) * 1000
@@ -59,47 +57,34 @@ def _resolution(rows: Traffic) -> Duration:
     return Duration(int(np.percentile(together, 99))) if len(together) else Duration(0)
 
 
-def regressions(record: Record) -> dict[str, int]:
-    """For each location, the reads that showed an older event than one which was answered before they were sent."""
-    header = record.header
-    if OPERATION not in header.operations:
-        return {}
-    rows = record.traffic[record.traffic["operation"] == header.operations.index(OPERATION)]
-    rows = rows[good(record, rows) & (rows["observed"] > 0)]
-    found = {}
-    for code, location in enumerate(header.locations):
-        own = rows[rows["location"] == code]
-        order = np.argsort(own["done"], kind="stable")
-        newest = np.concatenate(([0], np.maximum.accumulate(own["observed"][order].astype(np.int64))))
-        answered = np.searchsorted(own["done"][order], own["sent"], side="right")
-        found[location] = int((own["observed"].astype(np.int64) < newest[answered]).sum())
-    return found
-
-
 def bounded_staleness(record: Record) -> Verdict:
     """Replica reads are at most ``staleness`` old, and in a window of declared lag at most that much older.
 
     Staleness of a read: how long, when it was sent, the oldest event had existed that it did not show; known to one
     resolution (the gap between reads), which is added before a promise is called kept. The window lasts until the
-    replica was proven healed and had ``staleness`` to catch up. Reads that go back in time at one location are
-    counted in the figures. UNKNOWN when reads carry no dates or no event happened. Units: AWS seconds.
-    Source: DESIGN.md, section 5.
+    replica was proven healed and had ``staleness`` to catch up. An own write that the customer's own read does not
+    show may have been acknowledged for as long, and no longer (read-your-writes). Reads that go back in time at one
+    location (monotonic reads) are counted: by how much they may is bounded by the staleness itself. UNKNOWN when reads
+    carry no dates or no event happened. Units: AWS seconds; reads. Source: DESIGN.md, section 5;
+    https://jepsen.io/consistency/models/read-your-writes (session guarantees)
     """
-    found = reads(record)
-    back = regressions(record)
-    counts: dict[str, Number] = {f"regressions_{location}": count for location, count in back.items()}
+    found, missed = reads(record), own_writes_missed(record)
+    counts, own = _guarantees(record, missed)
+    late = _own_write_late(record, missed or [])
+    if late:
+        return Verdict(PROMISE, Ruling.BROKEN, late, counts, own)
     if found is None:
-        return Verdict(PROMISE, Ruling.UNKNOWN, "no read carries the date of what it showed", counts)
+        return Verdict(PROMISE, Ruling.UNKNOWN, "no read carries the date of what it showed", counts, own)
     if len(np.unique(found.rows["observed"])) < 2:
-        return Verdict(PROMISE, Ruling.UNKNOWN, "no event happened: nothing could be stale", counts)
+        return Verdict(PROMISE, Ruling.UNKNOWN, "no event happened: nothing could be stale", counts, own)
     objectives = record.header.objectives
-    inside = _inside(record, found)
+    inside = _inside(record, found.rows["sent"])
     limits = np.where(inside, (objectives.staleness + record.header.declared_lag).nanoseconds,
                       objectives.staleness.nanoseconds)  # fmt: skip
     over = found.missed_for - limits
     worst = int(np.argmax(over))
     figures = counts | _figures(record, found, inside)
-    evidence = {"stale_reads": _rows(record, found, np.flatnonzero(over > 0))}
+    evidence = {"stale_reads": _rows(record, found, np.flatnonzero(over > 0)), **own}
     stale, limit = Duration(int(found.missed_for[worst])), Duration(int(limits[worst]))
     where = f"from {record.header.locations[int(found.rows['location'][worst])]}"
     if over[worst] > 0:
@@ -112,8 +97,35 @@ def bounded_staleness(record: Record) -> Verdict:
     return Verdict(PROMISE, Ruling.KEPT, reason, figures, evidence)
 
 
-def _inside(record: Record, found: Reads) -> npt.NDArray[np.bool_]:
-    sent = found.rows["sent"]
+def _guarantees(record: Record, missed: list[Missed] | None) -> tuple[dict[str, Number], Evidence]:
+    back = backward(record)
+    far = [one.furthest for one in back.values()]
+    figures: dict[str, Number] = {f"regressions_{location}": one.reads for location, one in back.items()}
+    figures["furthest_regression_seconds"] = max((one.seconds for one in far if one is not None), default=None)
+    figures["own_writes_missed"] = None if missed is None else len(missed)
+    figures["own_write_missed_seconds"] = None if missed is None else round(longest(missed).seconds, 3)
+    rows: Evidence = {"own_writes_missed": [
+        {"at": str(one.at), "location": one.location, "missed_seconds": round(one.since.seconds, 3)}
+        for one in (missed or [])[:ROWS]
+    ]}  # fmt: skip
+    return figures, rows
+
+
+def _own_write_late(record: Record, missed: list[Missed]) -> str:
+    """In words, the first own write that was not shown for longer than it may; empty when there is none."""
+    if not missed:
+        return ""
+    objectives = record.header.objectives
+    inside = _inside(record, np.array([one.at.nanoseconds for one in missed]))
+    for one, lagging in zip(missed, inside.tolist(), strict=True):
+        limit = objectives.staleness + record.header.declared_lag if lagging else objectives.staleness
+        if one.since > limit:
+            told = f"a read from {one.location} did not show an own write acknowledged {one.since} before"
+            return f"{told} (allowed: {limit})"
+    return ""
+
+
+def _inside(record: Record, sent: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     inside = np.zeros(len(sent), np.bool_)
     for window in windows.windows(record):
         ended = window.healed + record.header.objectives.staleness
@@ -145,5 +157,5 @@ def _rows(record: Record, found: Reads, numbers: npt.NDArray[np.intp]) -> list[d
             "newest_shown": str(Instant(int(found.rows["observed"][number]) * 1000)),
             "missed_seconds": round(int(found.missed_for[number]) / 1e9, 3),
         }
-        for number in numbers[:200].tolist()
+        for number in numbers[:ROWS].tolist()
     ]
