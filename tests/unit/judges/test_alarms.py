@@ -51,11 +51,11 @@ def test_each_part_of_the_promise_can_break_it() -> None:
 
 
 def test_a_ring_after_it_cleared_needs_a_lag_of_its_own() -> None:
-    again = (RANG, TOLD, CLEARED, changed(215, "OK", "ALARM"))
+    again = (RANG, TOLD, changed(215, "ALARM", "OK"), changed(225, "OK", "ALARM"))
     assert "rang again" in verdict(*again).reason
     assert verdict(*again).ruling is Ruling.BROKEN
-    second = [*lag(), LagMeasured(at(211), "replica-1", "eu-central-1", 90.0)]
-    assert verdict(*again, changed(225, "ALARM", "OK"), lags=second).ruling is Ruling.KEPT
+    second = [*lag(), LagMeasured(at(221), "replica-1", "eu-central-1", 90.0)]
+    assert verdict(*again, changed(235, "ALARM", "OK"), lags=second).ruling is Ruling.KEPT
 
 
 def test_what_cannot_be_told_is_unknown() -> None:
