@@ -4,7 +4,7 @@ BIN := .venv/bin
 # The tests and the twin need root: the real one, that of a user namespace, or sudo where the kernel forbids those.
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sh tests/as_root.sh)
 
-.PHONY: setup test test-as-user gameday bench soak walk lint lock
+.PHONY: setup test test-as-user gameday bench soak walk trust lint lock
 
 setup:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -32,6 +32,12 @@ soak: setup
 # Two thousand legal and illegal calls with processes killed at random: does the API tell the truth afterwards?
 walk: setup
 	@$(ROOT) $(BIN)/python -m tests.contract.walk
+
+# Does a green mean green? Every program of tests/trust; all are run, and one that differs fails the target.
+TRUST := planted damaged
+trust: setup
+	@failed=; for program in $(TRUST); do $(ROOT) $(BIN)/python -m tests.trust.$$program || failed="$$failed $$program"; done; \
+		if [ -n "$$failed" ]; then echo "not to be trusted:$$failed"; exit 1; fi
 
 lint: setup
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

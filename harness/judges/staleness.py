@@ -69,32 +69,33 @@ def bounded_staleness(record: Record) -> Verdict:
     https://jepsen.io/consistency/models/read-your-writes (session guarantees)
     """
     found, missed = reads(record), own_writes_missed(record)
-    counts, own = _guarantees(record, missed)
+    figures, evidence = _guarantees(record, missed)
     late = _own_write_late(record, missed or [])
+    ruling, reason = Ruling.UNKNOWN, "no read carries the date of what it showed"
+    if found is not None:
+        limits = _limits(record, found.rows["sent"])
+        over = found.missed_for - limits
+        figures |= _figures(record, found)
+        evidence["stale_reads"] = _rows(record, found, np.flatnonzero(over > 0))
+        ruling, reason = _judge(record, found, limits)
     if late:
-        return Verdict(PROMISE, Ruling.BROKEN, late, counts, own)
-    if found is None:
-        return Verdict(PROMISE, Ruling.UNKNOWN, "no read carries the date of what it showed", counts, own)
+        ruling, reason = Ruling.BROKEN, f"{late}; {reason}" if ruling is Ruling.BROKEN else late
+    return Verdict(PROMISE, ruling, reason, figures, evidence)
+
+
+def _judge(record: Record, found: Reads, limits: npt.NDArray[np.int64]) -> tuple[Ruling, str]:
     if len(np.unique(found.rows["observed"])) < 2:
-        return Verdict(PROMISE, Ruling.UNKNOWN, "no event happened: nothing could be stale", counts, own)
-    objectives = record.header.objectives
-    inside = _inside(record, found.rows["sent"])
-    limits = np.where(inside, (objectives.staleness + record.header.declared_lag).nanoseconds,
-                      objectives.staleness.nanoseconds)  # fmt: skip
+        return Ruling.UNKNOWN, "no event happened: nothing could be stale"
     over = found.missed_for - limits
     worst = int(np.argmax(over))
-    figures = counts | _figures(record, found, inside)
-    evidence = {"stale_reads": _rows(record, found, np.flatnonzero(over > 0)), **own}
     stale, limit = Duration(int(found.missed_for[worst])), Duration(int(limits[worst]))
     where = f"from {record.header.locations[int(found.rows['location'][worst])]}"
     if over[worst] > 0:
-        reason = f"a read {where} missed an event that was {stale} old (allowed: {limit})"
-        return Verdict(PROMISE, Ruling.BROKEN, reason, figures, evidence)
+        return Ruling.BROKEN, f"a read {where} missed an event that was {stale} old (allowed: {limit})"
     if over[worst] + found.resolution.nanoseconds > 0:
         reason = f"the stalest read {where} missed {stale} ± {found.resolution}: the error bar straddles {limit}"
-        return Verdict(PROMISE, Ruling.UNKNOWN, reason, figures, evidence)
-    reason = f"no read missed an event older than {stale} ± {found.resolution} (allowed: {limit})"
-    return Verdict(PROMISE, Ruling.KEPT, reason, figures, evidence)
+        return Ruling.UNKNOWN, reason
+    return Ruling.KEPT, f"no read missed an event older than {stale} ± {found.resolution} (allowed: {limit})"
 
 
 def _guarantees(record: Record, missed: list[Missed] | None) -> tuple[dict[str, Number], Evidence]:
@@ -115,14 +116,19 @@ def _own_write_late(record: Record, missed: list[Missed]) -> str:
     """In words, the first own write that was not shown for longer than it may; empty when there is none."""
     if not missed:
         return ""
-    objectives = record.header.objectives
-    inside = _inside(record, np.array([one.at.nanoseconds for one in missed]))
-    for one, lagging in zip(missed, inside.tolist(), strict=True):
-        limit = objectives.staleness + record.header.declared_lag if lagging else objectives.staleness
-        if one.since > limit:
+    limits = _limits(record, np.array([one.at.nanoseconds for one in missed]))
+    for one, allowed in zip(missed, limits.tolist(), strict=True):
+        if one.since.nanoseconds > allowed:
             told = f"a read from {one.location} did not show an own write acknowledged {one.since} before"
-            return f"{told} (allowed: {limit})"
+            return f"{told} (allowed: {Duration(allowed)})"
     return ""
+
+
+def _limits(record: Record, sent: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """How old what a read shows may be, in AWS ns, by when it was sent."""
+    objectives = record.header.objectives
+    inside = (objectives.staleness + record.header.declared_lag).nanoseconds
+    return np.where(_inside(record, sent), inside, objectives.staleness.nanoseconds)
 
 
 def _inside(record: Record, sent: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
@@ -133,7 +139,9 @@ def _inside(record: Record, sent: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_
     return inside
 
 
-def _figures(record: Record, found: Reads, inside: npt.NDArray[np.bool_]) -> dict[str, Number]:
+def _figures(record: Record, found: Reads) -> dict[str, Number]:
+    inside = _inside(record, found.rows["sent"])
+
     def largest(values: npt.NDArray[np.int64], mask: npt.NDArray[np.bool_]) -> float:
         return round(int(values[mask].max(initial=0)) / 1e9, 3)
 
