@@ -4,7 +4,7 @@ BIN := .venv/bin
 # The tests and the twin need root: the real one, that of a user namespace, or sudo where the kernel forbids those.
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sh tests/as_root.sh)
 
-.PHONY: setup test test-as-user gameday bench soak walk trust lint lock
+.PHONY: setup test test-as-user gameday bench soak walk trust mutants lint lock
 
 setup:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -38,6 +38,11 @@ TRUST := planted damaged
 trust: setup
 	@failed=; for program in $(TRUST); do $(ROOT) $(BIN)/python -m tests.trust.$$program || failed="$$failed $$program"; done; \
 		if [ -n "$$failed" ]; then echo "not to be trusted:$$failed"; exit 1; fi
+
+# Mutation testing of the judges' arithmetic; no part of CI, so what it needs is installed here. MUTANTS names some.
+mutants: setup
+	@$(BIN)/pip install -q mutmut==3.8.1
+	@nice -n 12 $(BIN)/mutmut run $(MUTANTS); $(BIN)/mutmut results
 
 lint: setup
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
