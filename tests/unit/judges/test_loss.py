@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.clock import seconds
+from harness.judges import lapses, loss
 from harness.judges.bench import judge_one
 from harness.judges.loss import losses
 from harness.ledger import Jobs, ReadBack, Wal
@@ -226,3 +227,89 @@ def test_nobody_deciding_is_fine_only_when_nothing_had_to_be_decided() -> None:
     verdict = one(down, "automatic")
     assert verdict.ruling is Ruling.BROKEN
     assert "nobody decided" in verdict.reason
+
+
+def test_what_is_printed_of_a_loss() -> None:
+    gone = min(ACKNOWLEDGED, key=lambda key: abs(ACKNOWLEDGED[key] - 29))
+    kept = view(set(ACKNOWLEDGED) - {gone})
+    verdict = one(read(kept, view([gone], "old_writer"), lost_writes=3, loss_span=seconds(4)))
+    assert verdict.promise == "no_lost_writes"
+    assert verdict.reason == "1 of 840 acknowledged writes are lost, over 888 ms; allowed: 3 rows"
+    assert verdict.figures == {
+        "acknowledged_writes": 840, "refused_writes": 0, "unknown_writes": 120, "lost_writes": 1,
+        "recovered_writes": 0, "unexpected_writes": 0, "duplicated_writes": 0, "stranded_writes": 1,
+        "split_brain_writes": 0, "lost_seconds": 0.887, "lost_wal_bytes": None, "lag_at_fault_seconds": None,
+        "beyond_lag_writes": None, "disagreeing_writes": 0, "unrecorded_writes": 0, "allowed_lost_writes": 3,
+        "allowed_lost_seconds": 4.0,
+    }  # fmt: skip
+    (row,) = verdict.evidence["lost"]
+    assert row == verdict.evidence["stranded"][0]
+    assert row == {
+        "write_id": gone, "at": str(at(ACKNOWLEDGED[gone])), "location": ("america", "europe")[int(gone[:16], 16) - 1],
+        "address": "10.1.10.80", "standing": "acknowledged", "status": 0,
+        "rows_on_writer": 0, "rows_elsewhere": 1,
+    }  # fmt: skip
+    assert verdict.evidence["views"][1] == {
+        "source": "sql", "region": HOME, "identifier": "db-old_writer", "role": "old_writer",
+        "read_at": str(at(0)), "writes": 1, "strangers": 0,
+    }  # fmt: skip
+    assert "recovered" not in verdict.evidence
+
+
+@pytest.mark.parametrize(
+    ("views", "complete", "says"),
+    [
+        ((view(ACKNOWLEDGED, "replica"),), True, "no view of the writer was read back: nothing can be called lost"),
+        ((view(ACKNOWLEDGED),), False, "the read-back is incomplete (sql:eu-west-1): 0 writes were not found"),
+    ],
+)
+def test_what_is_said_when_nothing_can_be_told(views, complete: bool, says: str) -> None:
+    verdict = one(read(*views, complete=complete))
+    assert (verdict.promise, verdict.ruling, verdict.reason) == ("no_lost_writes", Ruling.UNKNOWN, says)
+
+
+@pytest.mark.parametrize(("complete", "missing"), [(False, ()), (True, ("db-3: no answer",)), (True, ("a", "b"))])
+def test_either_doubt_about_the_read_back_is_enough(complete: bool, missing: tuple[str, ...]) -> None:
+    back = ReadBack(complete, missing, (view(ACKNOWLEDGED),))
+    verdict = one(replace(BASE, readback=back))
+    assert verdict.ruling is Ruling.UNKNOWN
+    assert f"({', '.join(missing) or 'a part of a view'})" in verdict.reason
+
+
+def test_no_write_acknowledged_is_unknown() -> None:
+    record = run(lambda location, operation, second: operation == "create_trigger")
+    found = loss.no_lost_writes(read(view(()), record=record))
+    assert (found.ruling, found.reason) == (Ruling.UNKNOWN, "no write was acknowledged: none could be lost")
+
+
+def test_a_bound_that_is_met_exactly_is_kept_and_no_loss_needs_no_bound() -> None:
+    early = min(ACKNOWLEDGED, key=lambda key: ACKNOWLEDGED[key])
+    record = read(view(set(ACKNOWLEDGED) - {early}))
+    span = lapses.worst(lapses.lapses(record, loss.losses(record).answered(loss.losses(record).lost)))
+    exact = one(read(view(set(ACKNOWLEDGED) - {early}), loss_span=span), "bounded_loss")
+    assert exact.ruling is Ruling.KEPT
+    assert exact.reason.endswith(f"allowed: {span}")
+    assert one(read(view(ACKNOWLEDGED)), "bounded_loss").ruling is Ruling.KEPT
+    after = max(ACKNOWLEDGED, key=lambda key: ACKNOWLEDGED[key])
+    assert one(read(view(set(ACKNOWLEDGED) - {after})), "bounded_loss").ruling is Ruling.BROKEN
+
+
+def test_the_lag_bounds_what_may_be_lost_only_where_loss_is_allowed_by_its_span() -> None:
+    gone = {key for key, done in ACKNOWLEDGED.items() if 25 <= done < 26}
+    record = replace(BASE, events=tuple(lagged(0.5)))
+    kept = view(set(ACKNOWLEDGED) - gone)
+    assert one(read(kept, record=record, lost_writes=99)).ruling is Ruling.KEPT
+    broken = one(read(kept, record=record, loss_span=seconds(1)), "bounded_loss").reason
+    assert broken.endswith(
+        "before Blackhole load balancer of us-east-1, and the promoted replica was not further behind"
+    )
+    assert "allowed: 1.0 s; " in broken
+
+
+@pytest.mark.parametrize("role", ["old_writer", "snapshot", "replica"])
+def test_what_the_old_writer_took_late_is_dated_to_the_nanosecond(role: str) -> None:
+    some = min(ACKNOWLEDGED)
+    back = read(view(ACKNOWLEDGED), view([some], role, {some: 60.0}), promoted=60).readback
+    assert loss.rows_after_promotion(back) == []
+    rows = loss.rows_after_promotion(replace(back, promoted_at=at(60).nanoseconds - 1))
+    assert rows == ([] if role == "replica" else [(some, at(60).nanoseconds, HOME, f"db-{role}")])
