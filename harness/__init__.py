@@ -2,7 +2,21 @@
 
 from harness.card import scenario
 from harness.clock import Duration, Instant, milliseconds, minutes, seconds
-from harness.faults import Blackhole, Cut, Lag, Lose, Pause, Promote, Restart, Silence, Stop, Switchover
+from harness.faults import (
+    Blackhole,
+    Cut,
+    Failover,
+    Geolocate,
+    Lag,
+    Lose,
+    Pause,
+    Promote,
+    Restart,
+    Shrink,
+    Silence,
+    Stop,
+    Switchover,
+)
 from harness.procedures import Drain, FailBack, FailOver, PromoteStandby, Return, SwitchOver
 from harness.topology import (
     Automation,
@@ -13,6 +27,7 @@ from harness.topology import (
     Link,
     LoadBalancer,
     Location,
+    Records,
     Region,
     Replica,
     Service,
@@ -32,6 +47,8 @@ __all__ = [
     "Duration",
     "FailBack",
     "FailOver",
+    "Failover",
+    "Geolocate",
     "GlobalCluster",
     "Instant",
     "Lag",
@@ -42,11 +59,13 @@ __all__ = [
     "Pause",
     "Promote",
     "PromoteStandby",
+    "Records",
     "Region",
     "Replica",
     "Restart",
     "Return",
     "Service",
+    "Shrink",
     "Silence",
     "Stop",
     "SwitchOver",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 
@@ -99,22 +100,24 @@ def read_back(experiment: Experiment) -> None:
     estate, began = experiment.estate, experiment.began
     missing: list[str] = []
     with ExitStack() as stack:
-        writer, sources = _databases(experiment, missing)
+        sources = databases(experiment, missing)
+        writer = _writer(sources, missing)
         sources += _volumes(experiment, stack, missing)
         views, unread = readback.views(sources, estate.clock, began.back(_MARGIN))
     missing += unread
     essential = {source.identifier for source in sources if source.role != "replica"}
     read = {view.identifier for view in views}
     complete = writer is not None and essential <= read and not any("volume" in word for word in missing)
-    jobs = _jobs(experiment, writer, missing)
+    jobs, happened = _jobs(experiment, writer, missing), _happened(experiment, writer, missing)
     ledger.write(
         experiment.folder / READBACK_FILE,
-        ReadBack(complete, tuple(missing), tuple(views), jobs, _promoted_at(experiment)),
+        ReadBack(complete, tuple(missing), tuple(views), jobs, _promoted_at(experiment), happened),
     )
     _note_lag(experiment)
 
 
-def _databases(experiment: Experiment, missing: list[str]) -> tuple[Source | None, list[Source]]:
+def databases(experiment: Experiment, missing: list[str]) -> list[Source]:
+    """Every database with the part that it plays now; regions that do not answer are told in ``missing``."""
     estate = experiment.estate
     seen: list[InstanceSeen] = []
     for region in estate.platform.regions:
@@ -132,10 +135,14 @@ def _databases(experiment: Experiment, missing: list[str]) -> tuple[Source | Non
         elif item.role == "writer" and (first is None or item.identifier == first.identifier):
             role = "old_writer"
         sources.append(Source(estate.hand(item.region), item.endpoint, item.identifier, item.region, role))
-    writer = next((source for source in sources if source.role == "writer"), None)
-    if writer is None:
+    return sources
+
+
+def _writer(sources: Sequence[Source], missing: list[str]) -> Source | None:
+    found = next((source for source in sources if source.role == "writer"), None)
+    if found is None:
         missing.append("no database is the writer now")
-    return writer, sources
+    return found
 
 
 def _volumes(experiment: Experiment, stack: ExitStack, missing: list[str]) -> list[Source]:
@@ -161,6 +168,16 @@ def _jobs(experiment: Experiment, writer: Source | None, missing: list[str]) -> 
     except CloudFault as error:
         missing.append(f"jobs: {error.message}")
         return Jobs()
+
+
+def _happened(experiment: Experiment, writer: Source | None, missing: list[str]) -> tuple[int, ...]:
+    if writer is None:
+        return ()
+    try:
+        return readback.happened(writer, experiment.estate.clock, experiment.began)
+    except CloudFault as error:
+        missing.append(f"events: {error.message}")
+        return ()
 
 
 def _promoted_at(experiment: Experiment) -> int | None:

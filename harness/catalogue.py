@@ -35,6 +35,10 @@ OWED: Mapping[str, tuple[str, ...]] = {
     "low_lag": ("calm_lag",),
     "sessions": (),
     "writer_home": ("writer_home_time", "interruption_time"),
+    "alarm_rings": ("alarm_delay",),
+    "split_reads": ("success_ratio",),
+    "ready_standby": ("scale_time",),
+    "fresh_roles": ("role_staleness",),
 }
 """The objectives that each promise is held against."""
 
@@ -48,9 +52,11 @@ _WORDS = {
     "alarm_clear": "clear {}",
     "staleness": "stale {}",
     "calm_lag": "lag in calm {}",
+    "role_staleness": "old roles {}",
     "failback_time": "failback {}",
     "writer_home_time": "writer home {}",
     "interruption_time": "interruption {}",
+    "scale_time": "full size {}",
     "success_ratio": "{} good",
 }
 _FAITH = (Fidelity.FAITHFUL, Fidelity.PARTIAL, Fidelity.TWIN_ONLY)

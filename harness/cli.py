@@ -263,12 +263,43 @@ def explain(
 
 
 @app.command()
-def feasibility(target: TargetName = "twin", as_json: AsJson = False) -> None:
-    """The best recovery time that the live configuration allows, beside the objective; touches nothing."""
-    from harness import outlook
+def feasibility(
+    target: TargetName = "twin",
+    terraform_plan: Annotated[
+        Path | None,
+        typer.Option(
+            "--terraform-plan", help="Judge this plan (the JSON of `terraform show -json`): no account needed."
+        ),
+    ] = None,
+    phase: Annotated[str, typer.Option("--phase", help="Whose objectives hold; worked out when it is not given.")] = "",
+    host: Annotated[str, typer.Option("--host", help="The API's name in the plan, where several could be it.")] = "",
+    timings: Annotated[
+        Path | None, typer.Option("--timings", help="Measured durations in place of AWS's figures, with their source.")
+    ] = None,
+    person: Annotated[
+        float | None, typer.Option("--person-decides-in", help="A person promotes the database, and takes so long (s).")
+    ] = None,
+    as_json: AsJson = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="For a pull request.")] = False,
+) -> None:
+    """Can the promise be kept at all? A model checker for failover, from configuration alone; touches nothing.
 
-    told = outlook.of_running(target)
-    print(json.dumps(told.to_json(), indent=1) if as_json else outlook.text(told))
+    0: it can · 1: it cannot · 2: bad input · 3: it depends, or something is not known yet.
+    """
+    from harness import outlook
+    from harness.reporting import outlook_page
+
+    if as_json and as_markdown:
+        raise BadInput("--markdown", "--json", "one of the two")
+    assumed = outlook.Assumptions(phase, host, timings, person)
+    if terraform_plan is None:
+        told, against = outlook.of_live(target, assumed)
+    else:
+        told, against = outlook.of_plan(terraform_plan, target, assumed)
+    if as_json:
+        print(json.dumps({"phase": against, **told.to_json()}, indent=1))
+    else:
+        print((outlook_page.markdown if as_markdown else outlook_page.text)(told, against))
     raise typer.Exit(outlook.exit_code(told))
 
 

@@ -9,12 +9,14 @@ from harness.clock import minutes, seconds
 from harness.errors import BadInput
 from harness.header import ClientPolicy
 from harness.load import LoadPlan
-from harness.requests import WRITES
+from harness.requests import OPERATIONS, WRITES
 from harness.target import Target
 from loadtests.settings import MIX
 
 _FOR_EVER = minutes(24 * 60)
 READS: Mapping[str, int] = {operation: weight for operation, weight in MIX.items() if operation not in WRITES}
+EVERY_ROUTE: Mapping[str, int] = {operation: MIX.get(operation, 1) for operation in OPERATIONS}
+"""The usual mix, and a little of everything else that there is."""
 KINDS = {"honest": "honour", "stubborn": "ignore", "storm": "close"}
 """Each kind and what it does with DNS answers."""
 _TOLD = {"honour": "honoured", "ignore": "ignored", "close": "honoured, a new connection for each request"}

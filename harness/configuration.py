@@ -11,20 +11,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.clock import Duration, seconds
+from harness.timings import ALIAS_TTL, DOCUMENTED, Range
 
-ALIAS_TTL = seconds(60)
-"""The TTL of an alias to a load balancer; it cannot be changed.
-Source: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resource-record-sets-choosing-alias-non-alias.html"""
-
-
-@dataclass(frozen=True)
-class Range:
-    """How long something takes: best, typical, worst; and who says so."""
-
-    best: Duration
-    typical: Duration
-    worst: Duration
-    source: str
+Asks = Literal["nothing", "database", "writer"]
 
 
 @dataclass(frozen=True)
@@ -33,13 +22,15 @@ class DnsRecord:
 
     set_identifier: str
     region: str
-    routing: Literal["simple", "failover", "latency"]
+    routing: Literal["simple", "failover", "latency", "geolocation"]
     alias: bool
     ttl: Duration
-    """As configured; an alias has :data:`ALIAS_TTL` whatever is written here."""
+    """As configured; an alias has :data:`harness.timings.ALIAS_TTL` whatever is written here."""
     failover: Literal["PRIMARY", "SECONDARY"] | None = None
     health_check: str | None = None
     evaluate_target_health: bool = False
+    where: str = ""
+    """Where it is written: a Terraform address, or AWS's own identifier."""
 
     @property
     def cached_for(self) -> Duration:
@@ -58,6 +49,12 @@ class HealthCheck:
     interval: Duration
     threshold: int
     disabled: bool = False
+    asks: Asks = "nothing"
+    """What must work, beside the region's front, for it to pass: nothing more, the database that the region's services
+    name as theirs, or whatever database takes writes now."""
+    host: str = ""
+    """The name that it asks."""
+    where: str = ""
 
 
 DatabaseKind = Literal["multi_az_instance", "multi_az_cluster", "aurora", "aurora_global", "replica", "single"]
@@ -78,6 +75,70 @@ class Database:
     """Every region's service writes through an endpoint that leads to the writer, wherever it is."""
     identifiers: tuple[str, ...] = ()
     """All instances and clusters that belong to it: what an alarm may name."""
+    instance_class: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Cache:
+    """An ElastiCache replication group. ``secondary``: a read-only one of a Global Datastore."""
+
+    identifier: str
+    region: str
+    node_type: str
+    global_datastore: str | None = None
+    secondary: bool = False
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The targets of a region's load balancer as it checks them: a path each ``interval``, ``failures`` in a row."""
+
+    region: str
+    path: str
+    interval: Duration
+    failures: int
+    asks: Asks = "nothing"
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Service:
+    """The API's ECS service in a region. ``cold``: its tasks need a Redis to start, and the region has none."""
+
+    region: str
+    desired_count: int
+    reads_fall_back: bool = False
+    """Reads go to the other store while the one they prefer is down."""
+    cold: bool = False
+    where: str = ""
+
+
+HEALTH_PATH = "/api/v1/health"
+"""The API's own health route. It runs ``SELECT 1`` unless its task's environment says ``HEALTH_CHECK=shallow``."""
+
+
+def asked(path: str, environment: Mapping[str, str]) -> Asks:
+    """What must work for a health check of that path to pass, by the environment of the API's tasks."""
+    deep = path.rstrip("/") == HEALTH_PATH and environment.get("HEALTH_CHECK", "select_1") != "shallow"
+    return "database" if deep else "nothing"
+
+
+def served(region: str, count: int, environment: Mapping[str, str], cached: bool, where: str) -> Service:
+    """The API's service by the environment of its tasks: ``READS_FALL_BACK`` and ``REDIS_REQUIRED``, which default to
+    what the application does without them. ``cached``: the region has a Redis."""
+    cold = environment.get("REDIS_REQUIRED", "true") == "true" and not cached
+    return Service(region, count, environment.get("READS_FALL_BACK") == "true", cold, where)
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A value that is not known before it is made: where, which attribute, and what depends on it."""
+
+    where: str
+    attribute: str
+    matters: str
 
 
 @dataclass(frozen=True)
@@ -93,6 +154,7 @@ class Alarm:
     evaluation_periods: int
     datapoints_to_alarm: int | None = None
     actions: tuple[str, ...] = ()
+    where: str = ""
 
     @property
     def needed(self) -> int:
@@ -110,6 +172,7 @@ class Automation:
     kind: Literal["none", "platform", "operator"] = "none"
     alarm: str | None = None
     assumed: Duration = seconds(0)
+    where: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,34 +182,6 @@ class Client:
     honours_ttl: bool = True
     connection_age: Duration | None = None
     request_deadline: Duration = seconds(5)
-
-
-_GLOBAL = "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-global-database-disaster-recovery.html"
-
-DOCUMENTED: Mapping[str, Range] = {
-    "multi_az_instance": Range(
-        seconds(60), seconds(90), seconds(120),
-        "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.MultiAZ.Failover.html",
-    ),
-    "multi_az_cluster": Range(
-        seconds(10), seconds(25), seconds(35),
-        "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/multi-az-db-clusters-concepts-failover.html",
-    ),
-    "aurora": Range(
-        seconds(10), seconds(30), seconds(60),
-        "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.AuroraHighAvailability.html",
-    ),
-    "aurora_global": Range(seconds(60), seconds(180), seconds(600), _GLOBAL),
-    "replica": Range(
-        seconds(180), seconds(300), seconds(900),
-        "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReadRepl.Promote.html",
-    ),
-}  # fmt: skip
-"""By kind of failover, where a design or a target states nothing better.
-
-The worst of the first three is AWS's own figure (60–120 s; typically under 35 s; usually under 60 s); for the last two
-AWS says *minutes* and *several minutes*, and the bounds are this project's reading of that. Best and typical are from
-published measurements (``docs``: recovery times)."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +199,14 @@ class Configuration:
     failover_ranges: Mapping[str, Range] = field(default_factory=lambda: DOCUMENTED)
     lag_alarm: str | None = None
     """The name of the alarm that must ring when a replica lags."""
+    caches: tuple[Cache, ...] = ()
+    targets: tuple[Targets, ...] = ()
+    services: tuple[Service, ...] = ()
+    fronts: tuple[str, ...] = ()
+    """The regions that have a load balancer."""
+    hosts: tuple[str, ...] = ()
+    """Every name that has a record, where all are known."""
+    unknowns: tuple[Unknown, ...] = ()
 
     def check(self, identifier: str | None) -> HealthCheck | None:
         """A health check by its identifier."""

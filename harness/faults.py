@@ -7,6 +7,7 @@ faults change the topology for good: what comes after them needs it rebuilt.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -19,6 +20,7 @@ from harness.topology import (
     GlobalCluster,
     Link,
     LoadBalancer,
+    Records,
     Region,
     Replica,
     Service,
@@ -45,6 +47,14 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Shrink:
+    """The service keeps only ``to`` tasks."""
+
+    target: Service
+    to: int
+
+
+@dataclass(frozen=True)
 class Blackhole:
     """Packets to the target are dropped, not refused: clients hang instead of failing fast."""
 
@@ -62,6 +72,14 @@ class Pause:
 @dataclass(frozen=True)
 class Restart:
     """The target ends and begins anew, with an empty memory."""
+
+    target: Cache
+
+
+@dataclass(frozen=True)
+class Failover:
+    """An operator lets another node take the writes of a region's cache: a replica in the region or, in a Global
+    Datastore, the next region's, and then this region's cache can only be read."""
 
     target: Cache
 
@@ -110,10 +128,26 @@ class Cut:
     target: Link
 
 
-Fault = Stop | Blackhole | Pause | Restart | Lag | Switchover | Promote | Silence | Lose | Cut
+@dataclass(frozen=True)
+class Geolocate:
+    """No fault but another way to run the platform: its records route by the client's continent.
+
+    ``continents``: by Route 53's codes (``EU``, ``NA``…); whoever is on none of them gets the ``default``.
+    """
+
+    target: Records
+    continents: Mapping[str, Region]
+    default: Region
 
 
-def title(fault: Fault) -> str:
+Fault = Stop | Shrink | Blackhole | Pause | Restart | Failover | Lag | Switchover | Promote | Silence | Lose | Cut
+
+
+Arrangement = Geolocate
+"""What a scenario may arrange before it begins: carried out and undone as a fault is, and judged as none."""
+
+
+def title(fault: Fault | Arrangement) -> str:
     """The fault in words, e.g. ``Blackhole load balancer of us-east-1``."""
     return f"{type(fault).__name__} {fault.target}"
 

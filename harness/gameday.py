@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import allure
 
@@ -15,56 +15,34 @@ from harness.cloud import configuration, discovery
 from harness.cloud.carriers import carrier_of
 from harness.cloud.estate import Estate
 from harness.console import Console
-from harness.errors import Aborted, BadInput, Ineffective, OutOfPatience, Refused, UndoFailed
+from harness.data import statements
+from harness.data.witness import Witness
+from harness.errors import BadInput, Ineffective, OutOfPatience, Refused, UndoFailed
 from harness.experiment import Experiment
-from harness.faults import Fault, Lag, is_destructive, title
+from harness.faults import Arrangement, Fault, Lag, is_destructive, title
 from harness.header import ClientPolicy, Header, Stream
 from harness.judges.feasibility import failure_of, feasibility
-from harness.load import Glance, Load, LoadPlace
+from harness.load import Load, LoadPlace
+from harness.lookout import RECENT, Lookout
 from harness.objectives import PROMISES, Objectives
 from harness.probes.observers import Sight
 from harness.procedures import Procedure, moves_writer
 from harness.requests import OPERATIONS, WRITES
 from harness.runbooks import execution, runbook_of
 from harness.safety import guard
-from harness.safety.injection import Injection
+from harness.safety.injection import Arranging, Injection
+from harness.script import Scenario
 from harness.session import Session
-from harness.timeline import Event, Stalled, WriterSeen, of
+from harness.timeline import Event, Stalled, WriterSeen
+from harness.timeline import of as events_of
 from harness.topology import Region, Zone
-from harness.verdicts import Outcome, Ruling
+from harness.verdicts import Outcome
 from loadtests.settings import MIX
 
-_LOOK = seconds(1)
-_RECENT = seconds(5)
 _PATIENCE = minutes(8)
 """For what comes after a fault: what nature or AWS rebuilds takes its time."""
 _BEYOND = minutes(4)
 """So much longer than the objective a recovery is waited for, so that a late one is measured and not cut off."""
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """Which scenario runs: its phase, its name (with a parameter, if any) and its docstring."""
-
-    phase: str
-    name: str
-    story: str
-    parameter: str = ""
-
-    @property
-    def path(self) -> str:
-        """``phase/name``, as on the command line."""
-        return f"{self.phase}/{self.name}"
-
-    @property
-    def folder(self) -> str:
-        """The name of the run's folder."""
-        return f"{self.phase}.{self.name}" + (f".{self.parameter}" if self.parameter else "")
-
-    @property
-    def title(self) -> str:
-        """The first line of the docstring."""
-        return self.story.strip().splitlines()[0]
 
 
 class GameDay:
@@ -76,12 +54,14 @@ class GameDay:
         self._finish = finish
         self._estate: Estate = session.estate(scenario.phase)
         self._experiment: Experiment | None = None
-        self._load: Load | None = None
         self._injections: list[Injection] = []
         self._destructive = False
-        self._telling_from = self._estate.clock.now()
-        """Before that, requests that met the last fault may not have ended yet."""
         self._console = Console(self._estate.clock)
+        self._lookout = Lookout(self._estate.clock, self._console, self.objectives.success_ratio)
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """What follows from the configuration as it is now."""
         live = configuration.read(self._estate, configuration.nearest(self._estate))
         self._nearest_regions = dict(live.nearest)
         self._lag_alarm = live.lag_alarm
@@ -121,18 +101,23 @@ class GameDay:
 
     @contextmanager
     def promising(
-        self, *promises: str, undisturbed: tuple[Stream, ...] = (), breaking: tuple[str, ...] = ()
+        self,
+        *promises: str,
+        undisturbed: tuple[Stream, ...] = (),
+        breaking: tuple[str, ...] = (),
+        alarm: str = "",
     ) -> Iterator[None]:
         """Open the record; at the end read back, judge and tell.
 
         ``undisturbed``: what must not notice. ``breaking``: promises that nobody can keep under this fault; a run in
-        which one of them seems kept has measured something else.
+        which one of them seems kept has measured something else. ``alarm``: a word in the name of the alarm that
+        ``alarm_rings`` is about.
         """
         unknown = [promise for promise in (*promises, *breaking) if promise not in PROMISES]
         if unknown:
             raise BadInput(self._scenario.path, "promising", f"no such promise: {', '.join(unknown)}")
         folder = self._session.folder / self._scenario.folder
-        header = replace(self._header(promises, undisturbed), breaking=breaking)
+        header = replace(self._header(promises, undisturbed), breaking=breaking, alarm=alarm)
         experiment = Experiment(folder, self._estate, header, self._console)
         self._console.say("scenario", f"{self._scenario.path}: {self._scenario.title}")
         with experiment.told_by(self._finish), experiment:
@@ -189,36 +174,64 @@ class GameDay:
             aftermath.read_back(experiment)
 
     @contextmanager
-    def traffic(self, *, clients: str = "honest", reads_only: bool = False, times: float = 1) -> Iterator[None]:
+    def arranged(self, arrangement: Arrangement) -> Iterator[None]:
+        """The platform is arranged otherwise until the block is left: journalled and undone as a fault is, yet none.
+
+        What is judged is judged against the platform as it was arranged. Meant around the traffic.
+        """
+        experiment = self._running()
+        carrier = carrier_of(arrangement, self._estate, self._run)
+        arranging = Arranging(
+            arrangement, carrier, self._estate, experiment.journal, experiment.timeline, experiment.console.say
+        )
+        with allure.step(title(arrangement)), arranging:
+            self._look_ahead()
+            experiment.amend(nearest=self._nearest_regions, feasibility=self._outlook.to_json())
+            yield
+
+    @contextmanager
+    def a_member(self) -> Iterator[Witness]:
+        """Somebody with a role that every region has in its cache; until the block is left, each is asked for it."""
+        estate, experiment = self._estate, self._running()
+        doors = {region.name: estate.door(region.name) for region in self.regions}
+        with allure.step("a member of an organization"), Witness(doors, estate.clock, experiment.timeline) as member:
+            yield member
+
+    @contextmanager
+    def traffic(
+        self, *, clients: str = "honest", reads_only: bool = False, every_route: bool = False, times: float = 1
+    ) -> Iterator[None]:
         """Open traffic from every location until the block is left, ``times`` as much as the target file says.
 
         ``clients``: *honest* ones follow DNS and give up a connection after a while; *stubborn* ones keep the first
-        answer and their connections for ever; a *storm* makes a new connection for each request.
+        answer and their connections for ever; a *storm* makes a new connection for each request. ``every_route``: they
+        also sign in, make API keys and look at the dashboard.
         """
         experiment = self._running()
-        plan = kinds.plan(self._estate.target, clients, kinds.READS if reads_only else MIX, times)
+        mix = kinds.READS if reads_only else kinds.EVERY_ROUTE if every_route else MIX
+        plan = kinds.plan(self._estate.target, clients, mix, times)
         experiment.amend(mix=plan.mix, rate_per_second=plan.rates, client=kinds.policy(plan))
         places = [
             LoadPlace(place.name, index, self._estate.enter(place))
             for index, place in enumerate(self._estate.target.locations)
         ]
         with allure.step("traffic"), Load(self._estate.clock, experiment.folder, places, plan) as load:
-            self._load = load
+            self._lookout.on(load)
             load.start()
             self._console.say("traffic", f"{sum(plan.rates.values()):g} arrivals/s from {len(places)} locations")
             try:
                 yield
             finally:
-                self._load = None
+                self._lookout.on(None)
 
     def steady(self, span: Duration) -> None:
         """Calm first: no alarm rings and the objective holds for ``span``. Raises ``OutOfPatience`` otherwise."""
         with allure.step(f"steady {span}"):
             self._phase("steady", f"calm for {span}")
-            self._await("calm", self._not_calm, minutes(10))
+            self._lookout.until("calm", self._not_calm, minutes(10))
             self._phase("steady", f"measuring calm for {span}")
-            self._watch(span)
-            trouble = self._trouble()
+            self._lookout.span(span)
+            trouble = self._lookout.failing()
             if trouble:
                 raise OutOfPatience("a steady state; nothing was injected", trouble)
 
@@ -233,14 +246,14 @@ class GameDay:
         if is_destructive(type(fault), type(fault.target)):
             self._destructive = True
             self._session.spend()
-        carrier = carrier_of(fault, self._estate, f"{self._session.stamp}-{self._scenario.folder}")
+        carrier = carrier_of(fault, self._estate, self._run)
         injection = Injection(
             fault, carrier, self._estate, experiment.journal, experiment.timeline, experiment.enter_phase
         )
         with allure.step(f"inject {title(fault)}"), injection:
             self._phase("takeover", title(fault))
             self._injections.append(injection)
-            self._telling_from = self._estate.clock.now() + experiment.header.deadline + _RECENT
+            self._lookout.blind_until(self._estate.clock.now() + experiment.header.deadline + RECENT)
             try:
                 yield injection
             finally:
@@ -257,19 +270,28 @@ class GameDay:
         with allure.step(f"carry out {runbook.title}"):
             self._phase("catch_up", f"runbook {runbook.title}")
             desk = execution.Desk(
-                self._estate.cloud, self._estate.clock, experiment.timeline.add, self._console.say, self._look_on
+                self._estate.cloud, self._estate.clock, experiment.timeline.add, self._console.say, self._lookout.watch
             )
             execution.carry_out(runbook, desk)
-
-    def _look_on(self, sight: str) -> None:
-        self._check_load()
-        self._console.glance(f"{sight}  {self._rates()}")
 
     def hold(self, span: Duration) -> None:
         """Go on for ``span``: taking over is not enough, it must last."""
         with allure.step(f"hold {span}"):
             self._phase("hold", f"for {span}")
-            self._watch(span)
+            self._lookout.span(span)
+
+    def count_statements(self, span: Duration) -> None:
+        """Go on for ``span``; before and after, every database is asked how often each route's statement ran on it."""
+        with allure.step(f"count statements for {span}"):
+            self._phase("hold", f"counting statements for {span}")
+            self._count()
+            self._lookout.span(span)
+            self._count()
+
+    def _count(self) -> None:
+        experiment, estate = self._running(), self._estate
+        for source in aftermath.databases(experiment, []):
+            experiment.timeline.add(statements.count(source, estate.clock, estate.target.statements))
 
     def wait_for(
         self,
@@ -279,6 +301,7 @@ class GameDay:
         healthy: Region | None = None,
         writer: Region | None = None,
         alarm: str | None = None,
+        of: Region | None = None,
         state: str = "ALARM",
         served: bool = False,
         recovered: bool = False,
@@ -288,34 +311,36 @@ class GameDay:
 
         ``serving``: every client is led to that region and is served. ``left``: no client is led there, all are
         served. ``healthy``: everybody is back at the nearest region. ``writer``: that region writes. ``alarm``: the
-        alarm whose name contains the word is in ``state`` and has said so to its queue. ``served``: all requests
-        succeed again. ``recovered``: likewise, and the component is whole by its own account.
+        alarm whose name contains the word, ``of`` that region or of any, is in ``state`` and has said so to its queue.
+        ``served``: all requests succeed again. ``recovered``: likewise, and the component is whole by its own account.
 
         ``patience``: how long, for each; without it well beyond what is owed while a fault stands, else eight minutes.
         """
         patience = patience or self._patience(alarm)
         looks: list[tuple[str, Callable[[], str | None]]] = []
-        see, near = self._sight, self._nearest_regions
+        see, near, failing = self._sight, self._nearest_regions, self._lookout.failing
         if serving:
             name = serving.name
-            looks.append((f"{serving} to serve", lambda: sights.led_elsewhere(see(), {name}) or self._failing()))
+            looks.append((f"{serving} to serve", lambda: sights.led_elsewhere(see(), {name}) or failing()))
         if left:
-            looks.append((f"clients to leave {left}", lambda: sights.led_to(see(), left.name) or self._failing()))
+            looks.append((f"clients to leave {left}", lambda: sights.led_to(see(), left.name) or failing()))
         if healthy:
             what = f"{healthy} to serve its clients again"
-            looks.append((what, lambda: sights.away(see(), near) or self._failing()))
+            looks.append((what, lambda: sights.away(see(), near) or failing()))
         if writer:
             looks.append((f"{writer} to write", lambda: sights.written_elsewhere(see(), writer.name)))
         if alarm:
-            looks.append((f"alarm {alarm} to be {state}", lambda: sights.alarm_is_not(see(), alarm, state)))
+            where = of.name if of else ""
+            what = f"alarm {alarm}{f' of {where}' if where else ''} to be {state}"
+            looks.append((what, lambda: sights.alarm_is_not(see(), alarm, state, where)))
         if served:
-            looks.append(("all requests to succeed", self._failing))
+            looks.append(("all requests to succeed", failing))
         if recovered:
             looks.append(("the platform to be whole and all requests to succeed", self._not_recovered))
         for what, look in looks:
             with allure.step(f"wait for {what}"):
                 self._running().enter_phase("takeover" if not healthy else "catch_up", f"waiting for {what}")
-                self._await(what, look, patience)
+                self._lookout.until(what, look, patience)
 
     def _patience(self, alarm: str | None) -> Duration:
         if not self._injections:
@@ -325,62 +350,21 @@ class GameDay:
 
     def _foretell(self, fault: Fault) -> None:
         """Say, before anything is touched, when the live configuration cannot keep the objective."""
-        for row in self._outlook.rows:
-            if row.failure == failure_of(title(fault)) and row.ruling is Ruling.BROKEN:
-                best = row.path.never or f"{row.path.total()[0]} at best, {row.objective} are owed"
-                self._console.say("outlook", f"{row.kind} from {row.location}: {best}")
-
-    def _await(self, what: str, look: Callable[[], str | None], patience: Duration) -> None:
-        sight = "nothing yet"
-        for _ in self._estate.clock.every(_LOOK, patience):
-            self._check_load()
-            seen = look()
-            if seen is None:
-                return
-            sight = seen
-            self._console.glance(f"waiting for {what}: {sight}  {self._rates()}")
-        raise OutOfPatience(what, sight)
-
-    def _watch(self, span: Duration) -> None:
-        until = self._estate.clock.now() + span
-        while self._estate.clock.now() < until:
-            self._check_load()
-            self._console.glance(self._rates())
-            self._estate.clock.sleep(min(_LOOK, until - self._estate.clock.now()))
-
-    def _check_load(self) -> None:
-        if self._load is not None and self._load.dead():
-            raise Aborted(f"traffic from {', '.join(self._load.dead())} died.", "See load-*.log in the run's folder.")
-
-    def _glances(self) -> dict[str, Glance]:
-        return dict(self._load.glance(_RECENT)) if self._load is not None else {}
-
-    def _rates(self) -> str:
-        return "  ".join(
-            f"{name} {glance.arrivals_per_second:.1f}/s, {glance.bad_per_second:.1f} bad"
-            for name, glance in self._glances().items()
-        )
-
-    def _failing(self) -> str | None:
-        if self._estate.clock.now() < self._telling_from:
-            return "too soon to tell: what the fault met is still under way"
-        for name, glance in self._glances().items():
-            total = glance.arrivals_per_second
-            if total == 0 or glance.bad_per_second > (1 - self.objectives.success_ratio) * total:
-                return f"{name}: {glance.bad_per_second:.1f} of {total:.1f} requests/s fail"
-        return None
+        for words in self._outlook.foretold(failure_of(title(fault))):
+            self._console.say("outlook", words)
 
     def _not_recovered(self) -> str | None:
         for injection in self._injections:
             if not injection.carrier.healed(self._estate.clock.now()):
                 return injection.carrier.sight()
-        return self._failing()
+        return self._lookout.failing()
 
     def _not_calm(self) -> str | None:
-        return sights.ringing(self._sight()) or self._trouble() or sights.away(self._sight(), self._nearest_regions)
-
-    def _trouble(self) -> str | None:
-        return self._failing() if self._load is not None else None
+        return (
+            sights.ringing(self._sight())
+            or self._lookout.failing()
+            or sights.away(self._sight(), self._nearest_regions)
+        )
 
     def _sight(self) -> Sight:
         return self._running().observers.sight
@@ -392,6 +376,10 @@ class GameDay:
         if self._experiment is None:
             raise BadInput(self._scenario.path, "gameday", "verbs are only meant inside `with gameday.promising(…)`")
         return self._experiment
+
+    @property
+    def _run(self) -> str:
+        return f"{self._session.stamp}-{self._scenario.folder}"
 
     def _header(self, promises: tuple[str, ...], undisturbed: tuple[Stream, ...]) -> Header:
         shape, options = self._estate.target.load, self._session.options
@@ -425,4 +413,4 @@ class GameDay:
 
 def moved_region(events: Sequence[Event]) -> bool:
     """Whether another region writes now than did at first: the topology is not what the next scenario expects."""
-    return len({event.region for event in of(events, WriterSeen)}) > 1
+    return len({event.region for event in events_of(events, WriterSeen)}) > 1

@@ -78,6 +78,8 @@ class Header:
     """``None``: the run never came to its end."""
     lag_alarm: str | None = None
     """The name of the alarm that must ring when a replica lags."""
+    alarm: str = ""
+    """A word in the name of the alarm that must ring for this fault; empty: none was named."""
     declared_lag: Duration = seconds(0)
     """How late the fault makes a replica on purpose, so that reads in the fault window may be that much older."""
     undisturbed: tuple[Stream, ...] = ()
@@ -159,6 +161,7 @@ class _Fields:
             feasibility=self._get("feasibility", lambda value: _table({} if value is None else value), {}),
             outcome=self._get("outcome", _outcome, None),
             lag_alarm=self._get("lag_alarm", lambda value: None if value is None else _text(value), None),
+            alarm=self._get("alarm", _text, ""),
             declared_lag=self._get("declared_lag_seconds", lambda value: seconds(_number(value)), seconds(0)),
             undisturbed=self._get("undisturbed", lambda value: tuple(map(_stream, value)), ()),
             breaking=self._get("breaking", _texts, ()),

@@ -90,6 +90,8 @@ class ReadBack:
     jobs: Jobs = field(default_factory=Jobs)
     promoted_at: int | None = None
     """AWS ns at which another writer was promoted; ``None`` when none was."""
+    happened: tuple[int, ...] = ()
+    """When each event that the writer holds was created, AWS microseconds, ascending; empty when it was not read."""
 
 
 WRITE = np.dtype(
@@ -224,6 +226,7 @@ def read(path: Path) -> ReadBack:
             views=tuple(_view(view) for view in values["views"]),
             jobs=_jobs(values["jobs"]),
             promoted_at=None if values["promoted_at"] is None else _typed(values["promoted_at"], int),
+            happened=tuple(_typed(moment, int) for moment in values.get("happened", ())),
         )
     except KeyError as error:
         raise Unreadable(f"{path}: the field {error} is missing") from error

@@ -19,6 +19,7 @@ from harness.judges.outage import Recovery, recoveries
 from harness.judges.windows import Window
 from harness.prices import TODAY, Price
 from harness.record import Record
+from harness.requests import ON_THE_SIDE
 from harness.timeline import AlarmChanged, Decided, of
 from harness.verdicts import Outcome, Ruling
 
@@ -156,7 +157,8 @@ def _latency(runs: Sequence[Run], place: str, *, writes: bool) -> Cell:
         header = run.record.header
         if place not in header.locations:
             continue
-        wanted = [code for code, name in enumerate(header.operations) if (name in header.writes) == writes]
+        meant = [name for name in header.operations if (name in header.writes) == writes and name not in ON_THE_SIDE]
+        wanted = [header.operations.index(name) for name in meant]
         rows = streams.between(run.record.traffic, *windows.calm(run.record))
         rows = rows[(rows["location"] == header.locations.index(place)) & np.isin(rows["operation"], wanted)]
         if len(rows):

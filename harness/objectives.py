@@ -26,6 +26,10 @@ PROMISES = (
     "low_lag",
     "sessions",
     "writer_home",
+    "alarm_rings",
+    "split_reads",
+    "ready_standby",
+    "fresh_roles",
 )
 """Every promise that a scenario may name, each judged by one function of ``harness.judges``."""
 
@@ -54,8 +58,12 @@ class Objectives:
     """From the end of the fault to the alarm's OK state."""
     staleness: Duration = seconds(5)
     """The age that a replica read may have outside a declared lag."""
+    role_staleness: Duration = seconds(30)
+    """For so long a region may act on a role that was changed in another."""
     calm_lag: Duration = seconds(1)
     """The lag that a replica may have in calm weather."""
+    scale_time: Duration = seconds(120)
+    """From the loss of the region that serves to a standby of its size."""
     failback_time: Duration = seconds(300)
     """From the undo to every client back at its nearest healthy region."""
     writer_home_time: Duration = minutes(20)

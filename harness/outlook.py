@@ -1,64 +1,118 @@
-"""Feasibility of a live platform: read its configuration, judge it, say it, before anything is touched."""
+"""Feasibility of a platform, live or planned: read its configuration, judge it, before anything is touched."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from harness import objectives
+from harness import objectives, timings
+from harness.clock import seconds
 from harness.cloud import configuration
 from harness.cloud.estate import Estate
-from harness.errors import Refused
-from harness.judges.feasibility import Feasibility, Path, Row, feasibility
+from harness.configuration import Automation, Configuration
+from harness.errors import BadInput, Refused
+from harness.judges.feasibility import Owed, Survey, survey
 from harness.objectives import Objectives
-from harness.session import HOME, OBJECTIVES, reach_twin, target_file
-from harness.target import load
+from harness.session import HOME, OBJECTIVES, reach_aws, reach_twin, target_file
+from harness.target import Target, load
+from harness.terraform import plan
+from harness.terraform.configuration import client_of, configuration_of
 from harness.twin import root
 from harness.verdicts import Exit, Ruling
 
+_LOST = {
+    "active_passive": "the_primary_region_is_lost",
+    "active_active": "the_writers_region_is_lost",
+}
+"""The scenario that says what is owed when the writer's region is lost."""
+_LAGS = {
+    "read_replicas": "the_replica_falls_behind",
+    "active_passive": "the_replication_is_cut",
+    "active_active": "a_secondary_is_cut_off_from_the_writer",
+}
+"""The scenario that says how soon the lag alarm must ring."""
 
-def of_estate(estate: Estate, owed: Objectives) -> Feasibility:
-    """What the estate's configuration allows, beside what is owed."""
-    return feasibility(configuration.read(estate, configuration.nearest(estate)), owed)
+
+@dataclass(frozen=True)
+class Assumptions:
+    """What a configuration does not say. ``phase``: whose objectives hold; worked out where it is empty.
+
+    ``decides_seconds``: a person decides when a region is lost, and takes so long.
+    """
+
+    phase: str = ""
+    host: str = ""
+    timings: Path | None = None
+    decides_seconds: float | None = None
+
+    def applied(self, told: Configuration) -> Configuration:
+        """The configuration under these assumptions. Raises ``BadInput``."""
+        if self.decides_seconds is not None:
+            if self.decides_seconds < 0:
+                raise BadInput("--person-decides-in", f"{self.decides_seconds:g}", "must be 0 or more")
+            taken = seconds(self.decides_seconds)
+            told = replace(told, automation=Automation("operator", assumed=taken, where="--person-decides-in"))
+        if self.timings is None:
+            return told
+        try:
+            text = self.timings.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(str(self.timings), "file", "cannot be read") from error
+        return replace(told, failover_ranges=timings.parse(text, str(self.timings)))
 
 
-def of_running(name: str) -> Feasibility:
-    """The same for the running twin, against its phase's objectives. Raises ``Refused`` when none runs."""
-    wanted = load(target_file(name))
+def of_plan(path: Path, target: str, assumed: Assumptions) -> tuple[Survey, str]:
+    """What a Terraform plan would allow, and the phase whose objectives it was held against. Raises ``BadInput``."""
+    wanted = load(target_file(target))
+    shape = wanted.load
+    client = client_of(shape.deadline_seconds, shape.connection_age_seconds)
+    places = {place.name: place.nearest for place in wanted.locations}
+    told = configuration_of(plan.read(path), places, client, assumed.host)
+    return _surveyed(told, assumed)
+
+
+def of_live(target: str, assumed: Assumptions) -> tuple[Survey, str]:
+    """The same for the running twin, or for staging. Raises ``Refused`` when no twin runs."""
+    wanted = load(target_file(target))
+    estate, phase = _reached(wanted)
+    told = configuration.read(estate, configuration.nearest(estate))
+    return _surveyed(told, replace(assumed, phase=assumed.phase or phase))
+
+
+def _reached(wanted: Target) -> tuple[Estate, str]:
+    if wanted.target.kind == "aws":
+        return reach_aws(wanted), ""
     running = root.status(HOME)
     if running is None:
         raise Refused("no twin is running.", "Start one: gameday twin up --design active_passive")
-    table: Mapping[str, Objectives] = objectives.parse(OBJECTIVES.read_text(), str(OBJECTIVES.relative_to(HOME)))
-    return of_estate(reach_twin(wanted, running), table[running.design])
+    return reach_twin(wanted, running), running.design
 
 
-def text(told: Feasibility) -> str:
-    """What can be expected of each failure, stage by stage, and the findings below it, for the terminal."""
-    lines = []
-    for row, places in _alike(told):
-        best, typical, worst = (_span(row.to_json()[f"{word}_seconds"]) for word in ("best", "typical", "worst"))
-        lines.append(f"{row.failure}: {row.kind} from {', '.join(places)}")
-        lines.append(f"    best {best}, typical {typical}, worst {worst}; owed {row.objective}: {row.ruling.wording}")
-        stages = [f"{stage.name} {stage.range.best} to {stage.range.worst}" for stage in row.path.stages]
-        stages += [f"then never: {row.path.never}"] if row.path.never else []
-        lines += [f"    {' + '.join(stages)}"] if stages else []
-    if told.alarm is not None:
-        low, high = told.alarm.best, told.alarm.worst
-        lines.append(f"the lag alarm rings {low} to {high} after its threshold is crossed: {told.alarm_ruling.wording}")
-    return "\n".join([*lines, *(f"- {finding}" for finding in told.findings)])
+def _surveyed(told: Configuration, assumed: Assumptions) -> tuple[Survey, str]:
+    table = objectives.parse(OBJECTIVES.read_text(), str(OBJECTIVES.relative_to(HOME)))
+    phase = assumed.phase or phase_of(told)
+    if phase not in _LAGS:
+        raise BadInput("--phase", phase, "no such phase", f"One of {', '.join(_LAGS)}.")
+    return survey(assumed.applied(told), owed(table, phase)), phase
 
 
-def _alike(told: Feasibility) -> list[tuple[Row, list[str]]]:
-    """Rows that say the same of several locations, once, with the locations."""
-    groups: dict[tuple[str, str, Path], tuple[Row, list[str]]] = {}
-    for row in told.rows:
-        groups.setdefault((row.failure, row.kind, row.path), (row, []))[1].append(row.location)
-    return list(groups.values())
+def phase_of(told: Configuration) -> str:
+    """The phase that a configuration looks like: by its routing, then by how many regions it has."""
+    regions = {*told.fronts, *(one.region for one in told.records if one.region)}
+    if len(regions) > 2 or any(one.routing == "latency" for one in told.records):
+        return "active_active"
+    failing_over = any(one.routing == "failover" for one in told.records)
+    return "active_passive" if failing_over or len(regions) > 1 else "read_replicas"
 
 
-def exit_code(told: Feasibility) -> Exit:
-    """0 when every objective can be kept, 1 when one cannot, 3 when it depends."""
+def owed(table: Mapping[str, Objectives], phase: str) -> Owed:
+    """What a phase owes: its own figures, the lag alarm's, and those for the loss of the writer's region."""
+    plain = replace(table[phase], alarm_delay=table[f"{phase}.{_LAGS[phase]}"].alarm_delay)
+    lost = table.get(f"{phase}.{_LOST[phase]}") if phase in _LOST else None
+    return Owed(plain, {"region lost": lost} if lost else {})
+
+
+def exit_code(told: Survey) -> Exit:
+    """0 when every objective can be kept, 1 when one cannot, 3 when it depends, or cannot be known yet."""
     return {Ruling.KEPT: Exit.KEPT, Ruling.BROKEN: Exit.BROKEN, Ruling.UNKNOWN: Exit.UNKNOWN}[told.verdict]
-
-
-def _span(value: float | None) -> str:
-    return "never" if value is None else f"{value:g} s"

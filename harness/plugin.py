@@ -18,10 +18,11 @@ from harness.card import card_of
 from harness.catalogue import PHASES
 from harness.errors import Aborted
 from harness.experiment import Experiment
-from harness.gameday import GameDay, Scenario
+from harness.gameday import GameDay
 from harness.judges import bench
 from harness.reporting import telling
 from harness.reporting.finished import Finished
+from harness.script import Scenario
 from harness.session import HOME, Options, Session, target_file
 from harness.twin.designs.model import Version
 from harness.verdicts import Ruling, Verdict, worst

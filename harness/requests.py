@@ -32,8 +32,13 @@ VERSION = 1
 SIZE = 64
 """Bytes of the header and of each record: sizes that divide a disk block leave no short write on a full disk."""
 
-OPERATIONS = ("create_trigger", "list_triggers", "ponder_events", "api_key_stats")
-"""The journeys' operations; a record's ``operation`` is an index into this."""
+OPERATIONS = (
+    *("create_trigger", "list_triggers", "ponder_events", "api_key_stats"),
+    *("ponder_status", "create_api_key", "log_in"),
+)
+"""What clients can ask for; a record's ``operation`` is an index into this."""
+ON_THE_SIDE = ("create_api_key", "log_in")
+"""The operations that are no reads, and leave no row behind that the ledger could look for."""
 WRITES = ("create_trigger",)
 """The operations that leave a row behind, each with a write id."""
 

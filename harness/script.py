@@ -1,4 +1,4 @@
-"""A scenario's module read without importing it: its story, its card, the promises that it names, its faults."""
+"""A scenario, by name; and its module read without importing it: story, card, the promises that it names, faults."""
 
 from __future__ import annotations
 
@@ -33,6 +33,31 @@ class Kind:
     def destructive(self) -> bool:
         """Whether it changes the topology for good, as :func:`harness.faults.is_destructive` says of a fault."""
         return is_destructive(self.fault, self.target)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Which scenario runs: its phase, its name (with a parameter, if any) and its docstring."""
+
+    phase: str
+    name: str
+    story: str
+    parameter: str = ""
+
+    @property
+    def path(self) -> str:
+        """``phase/name``, as on the command line."""
+        return f"{self.phase}/{self.name}"
+
+    @property
+    def folder(self) -> str:
+        """The name of the run's folder."""
+        return f"{self.phase}.{self.name}" + (f".{self.parameter}" if self.parameter else "")
+
+    @property
+    def title(self) -> str:
+        """The first line of the docstring."""
+        return self.story.strip().splitlines()[0]
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ class Session:
         if self._estate is None or self._phase != phase or self._spent:
             self._leave_phase()
             self._phase, self._spent = phase, False
-            self._estate = self._twin(phase) if self.target.target.kind == "twin" else self._aws()
+            self._estate = self._twin(phase) if self.target.target.kind == "twin" else reach_aws(self.target)
         return self._estate
 
     def spend(self) -> None:
@@ -121,10 +121,6 @@ class Session:
             )
         return reach_twin(self.target, running)
 
-    def _aws(self) -> Estate:
-        cloud = Cloud()
-        return _estate(self.target, cloud, Clock(1.0, Anchor.now()), NameServer(_system_resolver()))
-
 
 def is_moot(run: Path) -> bool:
     """Whether a run's twin is gone, and with it whatever the run left to undo."""
@@ -139,6 +135,12 @@ def reach_twin(wanted: Target, running: root.State, allow: Guard = guard.admit) 
     return _estate(wanted, cloud, running.clock, NameServer("127.0.0.1", running.dns_port), allow)
 
 
+def reach_aws(wanted: Target, *, without_lost: bool = False) -> Estate:
+    """The estate of a target that is an AWS account. Raises ``Refused`` where the guard says no."""
+    clock, name_server = Clock(1.0, Anchor.now()), NameServer(_system_resolver())
+    return _estate(wanted, Cloud(), clock, name_server, without_lost=without_lost)
+
+
 def reach_survivors(name: str) -> Estate:
     """What answers of the platform behind a target: operators act while a region is lost, too.
 
@@ -146,8 +148,7 @@ def reach_survivors(name: str) -> Estate:
     """
     wanted = target.load(target_file(name))
     if wanted.target.kind != "twin":
-        clock, name_server = Clock(1.0, Anchor.now()), NameServer(_system_resolver())
-        return _estate(wanted, Cloud(), clock, name_server, without_lost=True)
+        return reach_aws(wanted, without_lost=True)
     running = root.status(HOME)
     if running is None:
         raise Refused("no twin is running.", "Start one: gameday twin up --design active_passive")

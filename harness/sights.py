@@ -36,9 +36,12 @@ def written_elsewhere(sight: Sight, region: str) -> str | None:
     return None if writer and writer.region == region else f"the writer is {writer and writer.identifier}"
 
 
-def alarm_is_not(sight: Sight, word: str, state: str) -> str | None:
-    """The states of the alarms whose name contains a word, when none is in ``state`` and has said so to its queue."""
-    meant = {key: seen.state for key, seen in sight.alarms.items() if word in key[1]}
+def alarm_is_not(sight: Sight, word: str, state: str, region: str = "") -> str | None:
+    """The states of the alarms whose name contains a word, when none is in ``state`` and has said so to its queue.
+
+    Of one region's alarms only, where one is named.
+    """
+    meant = {key: seen.state for key, seen in sight.alarms.items() if word in key[1] and region in ("", key[0])}
     silent = [f"{name} in {region}" for (region, name), seen in meant.items() if seen == state]
     if any(seen == state and (region, name, state) in sight.notified for (region, name), seen in meant.items()):
         return None

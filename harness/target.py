@@ -7,9 +7,10 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.errors import BadInput, Refused
+from harness.requests import OPERATIONS
 
 
 class _Table(BaseModel):
@@ -68,6 +69,8 @@ class Place(_Table):
     enter: tuple[str, ...] = ()
     nearest: tuple[str, ...] = ()
     """The regions in the order of their latency from here; needed where records route by latency."""
+    continent: str = ""
+    """Route 53's code of its continent, e.g. ``EU``; needed where records route by geography."""
 
 
 class Hand(_Table):
@@ -87,6 +90,18 @@ class Target(_Table):
     load: LoadShape
     locations: tuple[Place, ...] = Field(min_length=1)
     hands: tuple[Hand, ...] = ()
+    statements: dict[str, str] = {}
+    """By operation: a phrase that its own SQL contains and no other statement's, for the databases' statistics."""
+
+    @field_validator("statements")
+    @classmethod
+    def _of_operations(cls, given: dict[str, str]) -> dict[str, str]:
+        for operation, phrase in given.items():
+            if operation not in OPERATIONS:
+                raise ValueError(f"{operation} is no operation; one of {', '.join(OPERATIONS)}")
+            if not phrase.strip():
+                raise ValueError(f"{operation} has no phrase")
+        return given
 
 
 def load(path: Path) -> Target:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -143,6 +143,24 @@ class LagMeasured(Event):
 
 
 @dataclass(frozen=True)
+class RoleChanged(Event):
+    """A member's role was changed through the service of ``region``, acknowledged by ``at``."""
+
+    kind: ClassVar[str] = "role.changed"
+    region: str
+    role: str
+
+
+@dataclass(frozen=True)
+class RoleSeen(Event):
+    """The role on which the service of ``region`` acts for that member, asked at ``at``."""
+
+    kind: ClassVar[str] = "role"
+    region: str
+    role: str
+
+
+@dataclass(frozen=True)
 class Decided(Event):
     """Somebody decided on a recovery: ``by`` is platform, operator or harness."""
 
@@ -194,6 +212,37 @@ class WorldCompared(Event):
 
 
 @dataclass(frozen=True)
+class TasksCounted(Event):
+    """An ECS service's counts are others than before (the first are those at the start, the last those at the end)."""
+
+    kind: ClassVar[str] = "tasks"
+    region: str
+    service: str
+    desired: int
+    running: int
+
+
+@dataclass(frozen=True)
+class StatementsCounted(Event):
+    """A database told how often each operation's own statement ran on it, in its whole life; asked at ``at``."""
+
+    kind: ClassVar[str] = "statements"
+    database: str
+    region: str
+    role: str
+    """``writer``, ``reader`` (of a cluster) or ``replica``."""
+    answered_at: int
+    since: str
+    """When the server and its statistics began: counts of different lives cannot be compared."""
+    evicted: int
+    """How often entries had to make room for others."""
+    calls: Mapping[str, int]
+    """By operation."""
+    trouble: str = ""
+    """Why it could not be read; empty when it was."""
+
+
+@dataclass(frozen=True)
 class Stalled(Event):
     """The experiment could not go on as planned: the fault did not bite, or what was awaited never came."""
 
@@ -213,8 +262,8 @@ KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (
         PhaseBegan, FaultInjected, FaultUndone, DnsAnswered, AddressesSeen, WriterSeen, AlarmChanged,
-        AlarmNotified, HealthChanged, DatabaseEvent, LagMeasured, Decided, StepTaken,
-        WorldDiffers, WorldCompared, Stalled, Noted,
+        AlarmNotified, HealthChanged, DatabaseEvent, LagMeasured, RoleChanged, RoleSeen, Decided, StepTaken,
+        WorldDiffers, WorldCompared, TasksCounted, StatementsCounted, Stalled, Noted,
     )
 }  # fmt: skip
 

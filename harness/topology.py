@@ -107,6 +107,14 @@ class ControlPlane:
 
 
 @dataclass(frozen=True)
+class Records:
+    """The records of the API's name in Route 53."""
+
+    def __str__(self) -> str:
+        return "records of the API"
+
+
+@dataclass(frozen=True)
 class Link:
     """What runs between two regions, replication too."""
 
@@ -151,6 +159,7 @@ Target = (
     | Tasks
     | Automation
     | ControlPlane
+    | Records
     | Link
 )
 

@@ -22,6 +22,11 @@ from loadtests.routing import Client, Reply
 
 _RENEW_AT = 0.75
 _RETRY_REAL_SECONDS = 0.2
+_ANSWERED_BY_A_LIST = ("list_triggers", "ponder_events")
+_MUST_SAY = {"create_trigger": ("id",), "create_api_key": ("id",), "log_in": ("token",)}
+"""What an answer must hold to be right."""
+_DATED = ("create_trigger", "list_triggers", "ponder_events")
+"""Whose answers show rows with a date that a judge asks for."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +55,18 @@ def judge(operation: str, reply: Reply, name: str = "") -> Judged:
         return Judged(reply.outcome)
     if reply.status == 401:
         return Judged(Outcome.UNAUTHORIZED)
-    if reply.status != (201 if operation == "create_trigger" else 200):
+    if reply.status != (201 if operation.startswith("create_") else 200):
         return Judged(Outcome.WRONG_STATUS)
     data = _data(reply.body)
-    if operation == "create_trigger":
-        right = isinstance(data, dict) and bool(data.get("id")) and data.get("name") == name
-    elif operation == "api_key_stats":
-        right = isinstance(data, dict)
-    else:
+    if operation in _ANSWERED_BY_A_LIST:
         right = isinstance(data, list)
+    else:
+        right = isinstance(data, dict) and all(data.get(key) for key in _MUST_SAY.get(operation, ()))
+    if operation == "create_trigger":
+        right = right and data.get("name") == name
     if not right or (operation == "ponder_events" and not data):
         return Judged(Outcome.WRONG_BODY)
-    if operation == "api_key_stats":
+    if operation not in _DATED:
         return Judged(Outcome.GOOD)
     return Judged(Outcome.GOOD, newest([data] if isinstance(data, dict) else data, ids=operation == "ponder_events"))
 
@@ -159,7 +164,12 @@ class Customer:
             write_id = os.urandom(16)
             name = f"gd-{write_id.hex()}"
             trigger = {"name": name, "chain_id": 1, "registry": "reputation", "enabled": False}
-            reply = self._client.send("POST", "/api/v1/triggers", self._headers, json.dumps(trigger).encode())
+            reply = self._post("/api/v1/triggers", trigger, self._headers)
+        elif operation == "create_api_key":
+            key = {"name": f"gd-{os.urandom(8).hex()}"}
+            reply = self._post(f"/api/v1/organizations/{self._session.organization}/api-keys", key, self._headers)
+        elif operation == "log_in":
+            reply = self._post("/api/v1/auth/login", self._credentials)
         else:
             reply = self._client.send("GET", self._path(operation), self._headers)
         self._keep(operation, due, reply, judge(operation, reply, name), write_id)
@@ -189,7 +199,13 @@ class Customer:
             return "/api/v1/triggers?limit=5"
         if operation == "ponder_events":
             return "/api/v1/ponder/events?limit=5"
+        if operation == "ponder_status":
+            return "/api/v1/ponder/status"
         return f"/api/v1/organizations/{self._session.organization}/api-keys/stats"
+
+    @property
+    def _credentials(self) -> dict[str, object]:
+        return {"username_or_email": self._session.username, "password": self._session.password}
 
     def _adopt(self, session: Session) -> None:
         self._session = session

@@ -43,6 +43,8 @@ class InstanceSeen:
     cluster: str | None
     parameter_group: str
     zone: str = ""
+    stands_by: bool = False
+    """It has a standby of its own in another zone (Multi-AZ)."""
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,7 @@ def instances(cloud: Cloud, region: str) -> list[InstanceSeen]:
                 cluster,
                 groups[0]["DBParameterGroupName"],
                 item.get("AvailabilityZone", ""),
+                bool(item.get("MultiAZ", False)),
             )
         )
     return found
@@ -212,7 +215,8 @@ def writer(cloud: Cloud, platform: Platform) -> InstanceSeen | None:
     """The instance that takes writes now, as AWS describes it; ``None`` while it says there is none.
 
     Asked of every region that answers, since the region that would know best may be the one that is lost. A global
-    cluster's members say which region is primary, whoever answers first.
+    cluster's members say which region is primary, whoever answers first. A replica that was promoted is a writer too,
+    of nobody's: a cluster's writer, or one with a standby of its own, goes before it.
     """
     answering = []
     for region in platform.regions:
@@ -224,11 +228,8 @@ def writer(cloud: Cloud, platform: Platform) -> InstanceSeen | None:
     if platform.global_cluster and answering:
         primary = _primary_cluster_region(cloud, answering[-1][0])
         answering = [(region, seen) for region, seen in answering if region == primary]
-    for _, seen in answering:
-        for instance in seen:
-            if instance.role == "writer":
-                return instance
-    return None
+    writers = [instance for _, seen in answering for instance in seen if instance.role == "writer"]
+    return min(writers, key=lambda one: not (one.cluster or one.stands_by), default=None)
 
 
 def _primary_cluster_region(cloud: Cloud, region: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from harness.clock import Clock
 from harness.cloud.discovery import Platform
 from harness.cloud.session import Cloud
 from harness.data.remote import Hand
+from harness.data.witness import Door
 from harness.errors import CloudFault, HarnessFault, Refused
 from harness.probes import names
 from harness.target import Place, Target, command
@@ -32,6 +34,11 @@ class Estate:
         """The addresses of a region's load balancer now."""
         return names.ask(self.name_server, self.platform.load_balancers[region].dns_name).addresses
 
+    def leads(self, place: Place) -> str:
+        """The region that the API's name leads clients of a location to now; empty when to none that is known."""
+        given = set(names.ask(self.name_server, self.target.api.host, place.subnet).addresses)
+        return next((name for name in self.platform.load_balancers if given & set(self.addresses(name))), "")
+
     def enter(self, place: Place) -> tuple[str, ...]:
         """The words that put a command at that location."""
         return command(place.enter)
@@ -41,6 +48,14 @@ class Estate:
         if region not in self.hands:
             raise HarnessFault(f"no [[hands]] entry reaches {region}.", "Add one to the target file.")
         return self.hands[region]
+
+    def door(self, region: str) -> Door:
+        """The way to the service of one region, past all routing."""
+        api = self.target.api
+        variable = api.monitoring_token_variable
+        token = os.environ.get(variable, "") if variable else ""
+        url = f"http://{self.addresses(region)[0]}:{api.port}"
+        return Door(region, self.hand(region), url, api.host, token)
 
     def strike(self, act: Mapping[str, Any]) -> Mapping[str, Any]:
         """An act of nature in the twin's words, which only the twin can order; raises ``Refused`` on AWS."""

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from harness.clock import minutes, seconds
 from harness.cloud.carriers import tasks
 from harness.cloud.carriers.acl import RUN_TAG, association, replace_association
+from harness.cloud.carriers.datastore import fail_over, standing
+from harness.cloud.carriers.geography import records, replace_records
 from harness.cloud.carriers.lag import parameter, set_parameter
 from harness.cloud.estate import Estate
 from harness.errors import CloudFault, UndoFailed
@@ -85,6 +87,38 @@ def _await_cache(estate: Estate, act: Act) -> None:
     raise UndoFailed(f"the cache of {act.region} still does not answer: {last}")
 
 
+def _restore_records(estate: Estate, act: Act) -> None:
+    before, current = act.parameters["Records"], records(estate)
+    if current == before:
+        return
+    if current != act.precondition["Records"]:
+        raise UndoFailed(
+            f"the records of {estate.target.api.host} are neither ours nor the original ones.",
+            "Somebody else changed them: decide by hand.",
+        )
+    replace_records(estate, current, before)
+
+
+def _fail_back(estate: Estate, act: Act) -> None:
+    """The members as they were. AWS takes no order while another is carried out, so this waits before and after."""
+    store, region = act.parameters["GlobalReplicationGroupId"], act.parameters["PrimaryRegion"]
+    ordered, seen = False, ""
+    for _ in estate.clock.every(seconds(2), minutes(10)):
+        found = standing(estate, act.region, store)
+        seen = f"{store} is {found.status}, {found.primary} takes its writes"
+        if found.status != "available":
+            continue
+        if found.primary == region:
+            return
+        if ordered:
+            raise UndoFailed(f"{seen}, though {region} was ordered to.", "Somebody else changed it: decide by hand.")
+        if found.primary != act.precondition["PrimaryRegion"]:
+            raise UndoFailed(f"{seen}, neither our doing nor as before.", "Somebody else changed it: decide by hand.")
+        fail_over(estate, act.region, found, region)
+        ordered = True
+    raise UndoFailed(f"{seen} ten minutes later, {region} did before.", "Run `gameday undo` again.")
+
+
 def _restore_count(estate: Estate, act: Act) -> None:
     cluster, service = act.parameters["Cluster"], act.parameters["Service"]
     before = act.parameters["DesiredCount"]
@@ -116,5 +150,7 @@ _INTERPRETERS: dict[tuple[str, str], Callable[[Estate, Act], None]] = {
     ("ecs", "UpdateService"): _restore_count,
     ("cloudwatch", "EnableAlarmActions"): _enable_actions,
     ("cache", "AwaitAnswer"): _await_cache,
+    ("route53", "ChangeResourceRecordSets"): _restore_records,
+    ("elasticache", "FailoverGlobalReplicationGroup"): _fail_back,
     ("twin", "strike"): _strike_back,
 }

@@ -1,4 +1,4 @@
-"""A hand inside a region: SQL and Redis commands for somebody outside, one JSON object a line, in and out.
+"""A hand inside a region: SQL, Redis commands and HTTP for somebody outside, one JSON object a line, in and out.
 
 Runs as ``python -m harness.data.hand`` behind a region's ``enter`` prefix, since databases and caches are private.
 Every question carries its own time limit in real seconds; a failure is an answer, never an end.
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+import httpx
 import psycopg
 import redis
 from redis.backoff import NoBackoff
@@ -50,7 +51,14 @@ def _redis(question: Mapping[str, Any]) -> Any:
         client.close()
 
 
-_KINDS = {"sql": _sql, "redis": _redis}
+def _http(question: Mapping[str, Any]) -> tuple[int, str]:
+    with httpx.Client(trust_env=False, timeout=float(question["timeout_seconds"])) as client:
+        method, url = question["method"], question["url"]
+        answer = client.request(method, url, headers=question["headers"], content=question["body"])
+    return answer.status_code, answer.text
+
+
+_KINDS = {"sql": _sql, "redis": _redis, "http": _http}
 
 
 def main() -> None:
@@ -59,7 +67,7 @@ def main() -> None:
         question = json.loads(line)
         try:
             answer = {"answer": _KINDS[question["kind"]](question)}
-        except (psycopg.Error, redis.RedisError, OSError) as error:
+        except (psycopg.Error, redis.RedisError, httpx.HTTPError, OSError) as error:
             answer = {"error": f"{type(error).__name__}: {error}".strip()}
         sys.stdout.write(json.dumps(answer, default=str) + "\n")
         sys.stdout.flush()

@@ -35,6 +35,10 @@ select event_id::text, count(*) from action_results
 where trigger_id = '{{canary}}' and event_id::text in ({_EVENTS}) group by event_id
 """
 _DEAD = f"select event_id::text from dead_letters where trigger_id = '{{canary}}' and event_id::text in ({_EVENTS})"
+_HAPPENED = """
+select (extract(epoch from created_at) * 1000000)::bigint from events
+where created_at >= to_timestamp({since}) order by created_at
+"""
 _PLANTED_SECONDS = 1.0
 """Real seconds after which the canary is surely seen by every match."""
 
@@ -95,6 +99,13 @@ def jobs(source: Source, clock: Clock, since: Instant, until: Instant) -> Jobs:
     return Jobs(
         _column(ask(_EVENTS)), _column(ask(_PROCESSED)), {row[0]: row[1] for row in ask(_RESULTS)}, _column(ask(_DEAD))
     )
+
+
+def happened(source: Source, clock: Clock, since: Instant) -> tuple[int, ...]:
+    """When each event since then was created, AWS microseconds: what reads should show. Raises ``CloudFault``."""
+    query = _HAPPENED.format(since=_real(clock, since))
+    rows = source.hand.sql(source.endpoint, query, limit_seconds=_LIMIT_SECONDS)
+    return tuple(_virtual(clock, row[0]) for row in rows)
 
 
 def views(sources: Sequence[Source], clock: Clock, since: Instant) -> tuple[list[View], list[str]]:

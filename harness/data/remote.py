@@ -1,4 +1,4 @@
-"""SQL and Redis at private endpoints, asked through a hand in the region."""
+"""SQL, Redis and HTTP at a region's endpoints, asked through a hand in the region."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 from harness.errors import CloudFault
 from harness.target import DatabaseAccess
@@ -63,6 +64,22 @@ class Hand:
             "timeout_seconds": limit_seconds,
         }
         return self._ask(question, limit_seconds)
+
+    def http(
+        self, method: str, url: str, headers: Mapping[str, str], body: str | None, *, limit_seconds: float = 2.0
+    ) -> tuple[int, str]:
+        """Status and text of the answer to one HTTP request, whatever the status is."""
+        question = {
+            "kind": "http",
+            "host": urlsplit(url).hostname,
+            "method": method,
+            "url": url,
+            "headers": dict(headers),
+            "body": body,
+            "timeout_seconds": limit_seconds,
+        }
+        status, text = self._ask(question, limit_seconds)
+        return int(status), str(text)
 
     def _ask(self, question: Mapping[str, Any], limit_seconds: float) -> Any:
         with self._lock:

@@ -1,4 +1,4 @@
-"""Does the replica-lag alarm ring when it must, for the right reason, and only then?"""
+"""Do alarms ring when they must, for the right reason, and only then? Most of it is about the replica-lag alarm."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.clock import Duration, Instant, seconds
 from harness.judges import windows
 from harness.judges.windows import Window
 from harness.record import Record
-from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured, of
+from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured, WriterSeen, of
 from harness.verdicts import Number, Ruling, Verdict
 
 PROMISE = "lag_alarm"
@@ -31,6 +31,8 @@ class Ringing:
     rang_in_steady: AlarmChanged | None
     rang_again: AlarmChanged | None
     """The first ring after it had cleared for which there was no lag above the threshold."""
+    astray: AlarmChanged | None
+    """The first ring meanwhile of an alarm of that name in a region that the fault does not put behind."""
 
     @property
     def delay(self) -> Duration | None:
@@ -45,9 +47,11 @@ def lag_alarm(record: Record) -> Verdict:
 
     Definition, each part necessary: not in ALARM in the steady state; OK→ALARM within ``alarm_delay`` of the first lag
     datapoint above ``lag_threshold``; its reason is a lag metric of the replica (or region) that lags; a notification
-    with ALARM arrives; ALARM→OK within ``alarm_clear`` of the undo; no ring after that without such lag. BROKEN as
-    well when the alarm has no data, since it cannot ring whatever happens. UNKNOWN when the lag never crossed the
-    threshold, or the run ended too early to say.
+    with ALARM arrives; ALARM→OK within ``alarm_clear`` of the undo; no ring after that without such lag. Where each
+    region has an alarm of that name, that
+    of the region which falls behind is meant, and no other may ring while the fault stands. BROKEN as well when the
+    alarm has no data, since it cannot ring whatever happens. UNKNOWN when the lag never crossed the threshold, or the
+    run ended too early to say.
     Units: AWS seconds. Source: https://docs.aws.amazon.com/AmazonCloudWatch/
     latest/monitoring/AlarmThatSendsEmail.html (alarm evaluation)
     """
@@ -83,9 +87,84 @@ def no_false_alarm(record: Record) -> Verdict:
     return Verdict(promise, Ruling.KEPT, f"{name} kept silent while nothing lagged", figures, evidence)
 
 
+def alarm_rings(record: Record) -> Verdict:
+    """The alarm that the scenario names rings for the fault, and its topic is told; how it falls silent is not judged.
+
+    Definition: one of the alarms whose name holds the word was OK before the first fault, goes to ALARM at most
+    ``alarm_delay`` after the last fault was proven to bite, and a notification of that arrives. BROKEN as well when
+    there is no such alarm, or it has no data: then nobody can be told. UNKNOWN when no alarm at all was seen, or the
+    record ends before the time is over. Units: AWS seconds. Source: https://docs.aws.amazon.com/AmazonCloudWatch/
+    latest/monitoring/AlarmThatSendsEmail.html (alarm evaluation)
+    """
+    promise, word = "alarm_rings", record.header.alarm
+    if not word:
+        return Verdict(promise, Ruling.UNKNOWN, "the header names no alarm")
+    seen = list(of(record.events, AlarmChanged))
+    changes = [event for event in seen if word in event.alarm]
+    if not seen:
+        return Verdict(promise, Ruling.UNKNOWN, "no alarm at all was seen")
+    if not changes:
+        return Verdict(promise, Ruling.BROKEN, f"no alarm is named {word}: nobody is told")
+    found = windows.windows(record)
+    struck, origin = found[0].began, max(Instant(one.fault.bites_at) for one in found)
+    rang = next((event for event in changes if event.new == "ALARM" and event.at >= struck), None)
+    told = [one for one in of(record.events, AlarmNotified) if rang and _tells(one, rang)]
+    ruling, reason = _told_of(record, word, [event for event in changes if event.at < struck], rang, origin)
+    if ruling is Ruling.KEPT and not told:
+        ruling, reason = Ruling.BROKEN, f"{word} rang, but no notification of it arrived"
+    figures: dict[str, Number] = {
+        "alarm": rang.alarm if rang else word,
+        "alarm_delay_seconds": max(0.0, windows.span_seconds(origin, rang.at)) if rang else None,
+        "notified_after_alarm_seconds": windows.span_seconds(rang.at, told[0].at) if rang and told else None,
+        "allowed_delay_seconds": record.header.objectives.alarm_delay.seconds,
+    }
+    names = dict.fromkeys(event.alarm for event in changes)
+    return Verdict(
+        promise, ruling, reason, figures, {"alarm": [row for name in names for row in _history(record, name)]}
+    )
+
+
+def _told_of(
+    record: Record, word: str, before: list[AlarmChanged], rang: AlarmChanged | None, origin: Instant
+) -> tuple[Ruling, str]:
+    """Of the named alarms: whether one rang out of OK in time; ``before`` is what they said before the fault."""
+    states = {(event.alarm, event.region): event.new for event in before}
+    allowed = record.header.objectives.alarm_delay
+    if "ALARM" in states.values():
+        return Ruling.BROKEN, f"{word} was in ALARM before anything had happened"
+    if rang is None and "OK" not in states.values():
+        return Ruling.BROKEN, f"{word} never rang: it has no data, so it watches nothing"
+    if rang is None:
+        watched = windows.end(record) - origin
+        if watched <= allowed:
+            return Ruling.UNKNOWN, f"{word} had not rung when the record ended, {watched} after the fault"
+        return Ruling.BROKEN, f"{word} did not ring in {watched} (allowed: {allowed})"
+    if rang.old != "OK":
+        return Ruling.UNKNOWN, f"{word} rang out of {rang.old}, not out of OK: it was not watching before"
+    delay = max(Duration(0), rang.at - origin)
+    late = Ruling.BROKEN if delay > allowed else Ruling.KEPT
+    return late, f"{rang.alarm} in {rang.region} rang {delay} after the fault (allowed: {allowed})"
+
+
+def _behind(record: Record, window: Window) -> str | None:
+    """The region that the window's fault puts behind; ``None`` when its title does not say."""
+    kind, _, target = window.fault.fault.partition(" ")
+    if kind == "Lag":
+        return target.rpartition(" of ")[2]
+    if kind == "Cut":
+        writers = [event.region for event in of(record.events, WriterSeen) if event.at <= window.began]
+        ends = target.removeprefix("link ").split(" to ")
+        return next((end for end in ends if writers and end != writers[-1]), None)
+    return None
+
+
 def _ringing(record: Record, window: Window, name: str) -> Ringing:
     threshold = record.header.objectives.lag_threshold.seconds
-    changes = [event for event in of(record.events, AlarmChanged) if event.alarm == name]
+    everywhere = [event for event in of(record.events, AlarmChanged) if event.alarm == name]
+    region = _behind(record, window)
+    changes = [event for event in everywhere if region in (None, event.region)]
+    elsewhere = [event for event in everywhere if event not in changes]
+    astray = next((e for e in elsewhere if window.began <= e.at <= window.ended and e.new == "ALARM"), None)
     steady = windows.begin(record)
     before = [event for event in changes if event.at < window.began]
     late = window.healed + record.header.objectives.alarm_clear
@@ -93,7 +172,7 @@ def _ringing(record: Record, window: Window, name: str) -> Ringing:
     lags = list(of(record.events, LagMeasured))
     crossed = next((e for e in lags if window.began <= e.at <= window.healed and e.lag_seconds > threshold), None)
     told = of(record.events, AlarmNotified)
-    notified = next((e for e in told if rang and e.alarm == name and e.new == "ALARM" and e.at >= rang.at), None)
+    notified = next((e for e in told if rang and _tells(e, rang)), None)
     cleared = None
     if rang:
         last_ring = [event for event in changes if event.new == "ALARM" and event.at <= late][-1]
@@ -102,7 +181,7 @@ def _ringing(record: Record, window: Window, name: str) -> Ringing:
     again = _again(changes, rang, over) if rang else None
     in_steady = next((event for event in before if event.new == "ALARM" and event.at >= steady), None)
     state = before[-1].new if before else (changes[0].old if changes else None)
-    return Ringing(window, crossed, rang, notified, cleared, state, in_steady, again)
+    return Ringing(window, crossed, rang, notified, cleared, state, in_steady, again, astray)
 
 
 def _again(changes: Sequence[AlarmChanged], rang: AlarmChanged, over: Sequence[Instant]) -> AlarmChanged | None:
@@ -114,11 +193,18 @@ def _again(changes: Sequence[AlarmChanged], rang: AlarmChanged, over: Sequence[I
     return next((ring for ring in rings if not any(clear.back(PERIOD) <= at <= ring.at for at in over)), None)
 
 
+def _tells(note: AlarmNotified, rang: AlarmChanged) -> bool:
+    same = (note.alarm, note.region, note.new) == (rang.alarm, rang.region, rang.new)
+    return same and note.at >= rang.at
+
+
 def _judge(record: Record, one: Ringing, name: str) -> tuple[Ruling, str]:
     if one.rang_in_steady:
         return Ruling.BROKEN, f"{name} rang in the steady state: {one.rang_in_steady.reason}"
     if one.state_before == "ALARM":
         return Ruling.BROKEN, f"{name} was in ALARM before anything lagged"
+    if one.astray:
+        return Ruling.BROKEN, f"{name} of {one.astray.region} rang, where nothing lagged: {one.astray.reason}"
     if one.rang is None and one.state_before == "INSUFFICIENT_DATA":
         return Ruling.BROKEN, f"{name} never rang: it has no data (INSUFFICIENT_DATA), so it watches nothing"
     if one.crossed is None:

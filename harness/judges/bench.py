@@ -6,17 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from harness.judges import sanity, windows
-from harness.judges.alarms import lag_alarm, no_false_alarm
+from harness.judges.alarms import alarm_rings, lag_alarm, no_false_alarm
 from harness.judges.calm import undisturbed
 from harness.judges.conduct import conduct
 from harness.judges.homecoming import writer_home
 from harness.judges.lag import low_lag
 from harness.judges.loss import bounded_loss, no_lost_writes
 from harness.judges.pipeline import jobs_exactly_once
+from harness.judges.reads import split_reads
 from harness.judges.recovery import recovery
+from harness.judges.roles import fresh_roles
 from harness.judges.routing import failback, routing
 from harness.judges.sessions import sessions
 from harness.judges.staleness import bounded_staleness
+from harness.judges.standby import ready_standby
 from harness.judges.world import world
 from harness.judges.writers import automatic, single_writer
 from harness.record import Record
@@ -52,6 +55,10 @@ PROMISES: Mapping[str, Judge] = {
     "low_lag": Judge(low_lag, of_a_fault=False),
     "sessions": Judge(sessions, by_traffic=True, of_a_fault=False),
     "writer_home": Judge(writer_home, by_traffic=True),
+    "alarm_rings": Judge(alarm_rings),
+    "split_reads": Judge(split_reads, by_traffic=True, of_a_fault=False),
+    "ready_standby": Judge(ready_standby, of_a_fault=False),
+    "fresh_roles": Judge(fresh_roles, of_a_fault=False),
 }
 """Every promise of :data:`harness.objectives.PROMISES` and the function that judges it."""
 

@@ -20,6 +20,8 @@ EVENTS = "ponder_events"
 """The read of what others write, on a replica."""
 OWN = "list_triggers"
 """The read of what the customer itself writes."""
+CREATED = "create_trigger"
+"""The write that it shows."""
 DATED = 10**14
 """An ``observed`` from here on is microseconds since the epoch (1973 and later); below, it is an event's id."""
 
@@ -86,7 +88,7 @@ def own_writes_missed(record: Record) -> list[Missed] | None:
     loss judges' business and is left out.
     """
     reads = of_operation(record, OWN)
-    writes = np.concatenate([of_operation(record, name) for name in record.header.writes] or [reads[:0]])
+    writes = of_operation(record, CREATED)
     writes = writes[writes["observed"] >= DATED]
     if not len(writes) or not (reads["observed"] >= DATED).any():
         return None

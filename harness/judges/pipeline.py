@@ -6,7 +6,12 @@ from harness.judges.loss import ROWS
 from harness.record import Record
 from harness.verdicts import Number, Ruling, Verdict
 
-_WRONG = ("lost_jobs", "doubled_jobs", "unexpected_jobs", "dead_letters")
+_WRONG = {
+    "lost_jobs": "jobs are lost",
+    "doubled_jobs": "ran more than once",
+    "dead_letters": "are in the dead-letter queue",
+    "unexpected_jobs": "ran for no event",
+}
 
 
 def jobs_exactly_once(record: Record) -> Verdict:
@@ -36,11 +41,9 @@ def jobs_exactly_once(record: Record) -> Verdict:
         name: [{"event": event, "results": jobs.results.get(event, 0)} for event in events[:ROWS]]
         for name, events in found.items()
     }
-    told = f"of {len(processed)} processed events {len(found['lost_jobs'])} jobs are lost,"
-    told += f" {len(found['doubled_jobs'])} ran more than once"
-    told += f", {len(dead)} are in the dead-letter queue" if dead else ""
-    told += f", {len(found['unexpected_jobs'])} ran for no event" if found["unexpected_jobs"] else ""
-    if any(found[name] for name in _WRONG):
+    wrong = [f"{len(found[name])} {words}" for name, words in _WRONG.items() if found[name]]
+    if wrong:
+        told = f"of {len(processed)} processed events {', '.join(wrong)}"
         return Verdict(promise, Ruling.BROKEN, told, figures, evidence)
     if not record.readback.complete:
         return Verdict(promise, Ruling.UNKNOWN, "the read-back is incomplete", figures, evidence)

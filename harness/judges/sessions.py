@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.judges import addresses
-from harness.judges.guarantees import EVENTS as PUBLIC
 from harness.judges.streams import Flags, good, turn
 from harness.record import Record, Traffic
 from harness.requests import Outcome
 from harness.verdicts import Number, Ruling, Verdict, worst
 
+WITHOUT = ("ponder_events", "ponder_status", "log_in")
+"""What carries no token: public reads, and signing in."""
 ANSWERED = (Outcome.GOOD, Outcome.WRONG_STATUS, Outcome.WRONG_BODY, Outcome.UNAUTHORIZED)
 """How an arrival ends that somebody answered."""
 ENOUGH = 20
@@ -85,8 +86,8 @@ def _stays(record: Record, code: int) -> list[Stay]:
 def _carrying(record: Record, rows: Traffic) -> Flags:
     """Which arrivals carry a token."""
     operations = record.header.operations
-    public = operations.index(PUBLIC) if PUBLIC in operations else -1
-    mask: Flags = rows["operation"] != public
+    without = [code for code, operation in enumerate(operations) if operation in WITHOUT]
+    mask: Flags = ~np.isin(rows["operation"], without)
     return mask
 
 

@@ -1,7 +1,9 @@
 """How old is what a replica read shows?
 
 A read that shows the newest event there is, is fresh however long ago that event was. So staleness is counted from the
-oldest event that the read should have shown and did not: the next newer one that any read of the run ever showed.
+oldest event that the read should have shown and did not: the next newer one that any read of the run ever showed, or
+that the writer was read back to hold. Reads alone would not do: when all of them come from one database that learns
+nothing any more, none shows what is missed.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from harness.clock import Duration, Instant
+from harness.clock import Duration, Instant, milliseconds
 from harness.judges import windows
 from harness.judges.guarantees import DATED, EVENTS, Missed, backward, longest, of_operation, own_writes_missed
 from harness.record import Record, Traffic
@@ -22,6 +24,8 @@ ROWS = 200
 """So many rows of evidence at most."""
 
 Evidence = dict[str, list[dict[str, Number]]]
+_ROUNDING = milliseconds(1)
+"""So far apart the API and the database may tell of one event."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +48,32 @@ def reads(record: Record) -> Reads | None:
     if not len(rows):
         return None
     shown = rows["observed"].astype(np.int64) * 1000
-    known = np.unique(shown)
-    following = np.searchsorted(known, shown, side="right")
+    known = np.unique(np.concatenate((shown, _happened(record))))
+    following = np.searchsorted(known, shown + _ROUNDING.nanoseconds, side="right")
     newer = np.where(following < len(known), known[np.minimum(following, len(known) - 1)], np.iinfo(np.int64).max)
     missed = np.maximum(0, rows["sent"] - np.minimum(newer, rows["sent"]))
     return Reads(rows, missed, rows["done"] - shown, _resolution(rows))
+
+
+def _happened(record: Record) -> npt.NDArray[np.int64]:
+    moments = record.readback.happened if record.readback else ()
+    return np.array(moments, np.int64) * 1000
+
+
+def _blind(record: Record, found: Reads) -> str:
+    """Why nobody can say what the reads missed: they stand still and only they tell of events; empty when it is not so.
+
+    Events that are rare are no reason to doubt, a silence far longer than any before it is.
+    """
+    if len(_happened(record)):
+        return ""
+    known = np.unique(found.rows["observed"].astype(np.int64) * 1000)
+    apart = int(np.diff(known).max(initial=0))
+    silence = int(found.rows["done"].max()) - int(known[-1])
+    if silence <= apart + record.header.objectives.staleness.nanoseconds:
+        return ""
+    told = f"no read showed anything new in the last {Duration(silence)}, though events were {Duration(apart)} apart"
+    return f"{told} at most, and the writer's were not read back"
 
 
 def _resolution(rows: Traffic) -> Duration:
@@ -65,8 +90,8 @@ def bounded_staleness(record: Record) -> Verdict:
     replica was proven healed and had ``staleness`` to catch up. An own write that the customer's own read does not
     show may have been acknowledged for as long, and no longer (read-your-writes). Reads that go back in time at one
     location (monotonic reads) are counted: by how much they may is bounded by the staleness itself. UNKNOWN when reads
-    carry no dates or no event happened. Units: AWS seconds; reads. Source: DESIGN.md, section 5;
-    https://jepsen.io/consistency/models/read-your-writes (session guarantees)
+    carry no dates, no event happened, or nobody can say whether one did. Units: AWS seconds; reads. Source: DESIGN.md,
+    section 5; https://jepsen.io/consistency/models/read-your-writes (session guarantees)
     """
     found, missed = reads(record), own_writes_missed(record)
     figures, evidence = _guarantees(record, missed)
@@ -92,6 +117,9 @@ def _judge(record: Record, found: Reads, limits: npt.NDArray[np.int64]) -> tuple
     where = f"from {record.header.locations[int(found.rows['location'][worst])]}"
     if over[worst] > 0:
         return Ruling.BROKEN, f"a read {where} missed an event that was {stale} old (allowed: {limit})"
+    blind = _blind(record, found)
+    if blind:
+        return Ruling.UNKNOWN, blind
     if over[worst] + found.resolution.nanoseconds > 0:
         reason = f"the stalest read {where} missed {stale} ± {found.resolution}: the error bar straddles {limit}"
         return Ruling.UNKNOWN, reason

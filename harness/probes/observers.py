@@ -29,6 +29,7 @@ from harness.timeline import (
     DnsAnswered,
     HealthChanged,
     StepTaken,
+    TasksCounted,
     Timeline,
     WriterSeen,
     of,
@@ -39,6 +40,7 @@ _DNS_PERIOD = seconds(1)
 _AWS_PERIOD = seconds(3)
 _HEALTH_PERIOD = seconds(5)
 _FAILOVER = "failover_global_cluster"
+_TASKS_PERIOD = seconds(5)
 
 
 @dataclass
@@ -67,12 +69,15 @@ class Observers:
         self._seen_events: set[DatabaseEvent] = set()
         self._checks = [(check, Endpoint(check.threshold)) for check in observation.health_checks(estate.cloud)]
         self._seen_changes: set[tuple[str, str, Instant]] = set()
+        self._services: dict[str, tuple[str, ...]] = {}
+        self._counts: dict[tuple[str, str], TasksCounted] = {}
         self._threads = [
             threading.Thread(target=self._repeat, args=(look, period), daemon=True)
             for look, period in (
                 (self._look_at_names, _DNS_PERIOD),
                 (self._look_at_aws, _AWS_PERIOD),
                 (self._look_at_health, _HEALTH_PERIOD),
+                (self._look_at_tasks, _TASKS_PERIOD),
             )
         ]
 
@@ -81,6 +86,7 @@ class Observers:
         self._look_at_names()
         self._look_at_aws()
         self._look_at_health()
+        self._look_at_tasks()
         for check, endpoint in self._checks:
             now, region = self._estate.clock.now(), self._region_behind(check.host)
             self._timeline.add(HealthChanged(now, check.identifier, region, endpoint.healthy))
@@ -95,6 +101,8 @@ class Observers:
         for thread in self._threads:
             thread.join(timeout=15)
         self._each_region(self._look_at_region)
+        self._counts.clear()  # what is seen last is told once more: silence alone would not say that anybody looked
+        self._look_at_tasks()
 
     def _repeat(self, look: Callable[[], None], period: Duration) -> None:
         pause = max(0.1, self._estate.clock.real_seconds(period))
@@ -148,6 +156,20 @@ class Observers:
             region = self._region_behind(check.host)
             for turned in endpoint.take(observation.probes(self._estate.cloud, check.identifier)):
                 self._timeline.add(HealthChanged(turned.at, check.identifier, region, turned.healthy))
+
+    def _look_at_tasks(self) -> None:
+        self._each_region(self._look_at_services)
+
+    def _look_at_services(self, region: str) -> None:
+        cloud, now = self._estate.cloud, self._estate.clock.now()
+        if region not in self._services:
+            tagged = discovery.tagged(cloud, self._estate.target, region, ("ecs:service",))
+            self._services[region] = tuple(sorted(tagged))
+        for seen in observation.service_counts(cloud, region, self._services[region], now):
+            before = self._counts.get((region, seen.service))
+            if before is None or (before.desired, before.running) != (seen.desired, seen.running):
+                self._counts[region, seen.service] = seen
+                self._timeline.add(seen)
 
     def _region_behind(self, host: str) -> str:
         balancers = self._estate.platform.load_balancers

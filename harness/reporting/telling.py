@@ -48,6 +48,8 @@ _COMPONENTS = {
     "decides": "automation",
     "replication": "database",
     "secondary": "database",
+    "event": "services",
+    "standby": "region",
 }
 _SEVERITIES = {
     "single_writer": allure.severity_level.BLOCKER,

@@ -9,7 +9,7 @@ from harness import undo
 from harness.cloud import discovery
 from harness.cloud.session import Cloud
 from harness.errors import CloudFault, Refused
-from harness.faults import Blackhole, Fault, Lose
+from harness.faults import Arrangement, Blackhole, Fault, Lose
 from harness.target import Target
 from harness.topology import LoadBalancer, Region
 
@@ -42,7 +42,7 @@ def admit(cloud: Cloud, target: Target, region: str) -> None:
             raise Refused(f"{arn} is not tagged gameday:allowed=true.", "Tag it, if it may be broken.")
 
 
-def limit(target: Target, faults: Sequence[Fault]) -> None:
+def limit(target: Target, faults: Sequence[Fault | Arrangement]) -> None:
     """Refuse more regions at once than the target file's blast radius allows."""
     whole = [fault.target for fault in faults if isinstance(fault, Blackhole | Lose)]
     dark = {target.name for target in whole if isinstance(target, Region)}

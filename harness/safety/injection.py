@@ -12,8 +12,8 @@ from harness.cloud import undoing
 from harness.cloud.carriers.carrier import Carrier, Proof
 from harness.cloud.estate import Estate
 from harness.errors import GamedayError, Ineffective, UndoFailed
-from harness.faults import Fault, title
-from harness.timeline import FaultInjected, FaultUndone, Noted, Timeline
+from harness.faults import Arrangement, Fault, title
+from harness.timeline import Event, FaultInjected, FaultUndone, Noted, Timeline
 from harness.undo import Act, Armed, Journal
 
 _LOG = logging.getLogger("gameday.injection")
@@ -38,7 +38,7 @@ class Injection:
     """
 
     def __init__(
-        self, fault: Fault, carrier: Carrier, estate: Estate, journal: Journal, timeline: Timeline,
+        self, fault: Fault | Arrangement, carrier: Carrier, estate: Estate, journal: Journal, timeline: Timeline,
         tell: Callable[[str, str], None],
     ) -> None:  # fmt: skip
         self.fault = fault
@@ -84,17 +84,21 @@ class Injection:
             raise Ineffective(
                 f"{title(self.fault)} did not bite within {self.carrier.patience}: {self.carrier.sight()}"
             )
-        self._timeline.add(
-            FaultInjected(
-                began,
-                title(self.fault),
-                returned.nanoseconds,
-                proof.at.nanoseconds,
-                self.carrier.fidelity.value,
-                proof.sight,
-                self.carrier.regions,
-            )
+        self._timeline.add(self._injected(began, returned, proof))
+
+    def _injected(self, began: Instant, returned: Instant, proof: Proof) -> Event:
+        return FaultInjected(
+            began,
+            title(self.fault),
+            returned.nanoseconds,
+            proof.at.nanoseconds,
+            self.carrier.fidelity.value,
+            proof.sight,
+            self.carrier.regions,
         )
+
+    def _taken_back(self, began: Instant, proof: Proof) -> Event:
+        return FaultUndone(began, title(self.fault), proof.at.nanoseconds, proof.sight)
 
     def _arm(self, act: Act) -> Armed:
         armed = self._journal.arm(title(self.fault), act)
@@ -118,7 +122,7 @@ class Injection:
                 f"{title(self.fault)} was undone, and still is not healed: {self.carrier.sight()}",
                 "Look at the platform, then run `gameday undo`.",
             )
-        self._timeline.add(FaultUndone(began, title(self.fault), proof.at.nanoseconds, proof.sight))
+        self._timeline.add(self._taken_back(began, proof))
         self.stage = Stage.UNDONE
 
     def _perform(self, armed: Armed) -> GamedayError | None:
@@ -137,3 +141,13 @@ class Injection:
             if proof is not None:
                 return proof
         return None
+
+
+class Arranging(Injection):
+    """The same life for what is no fault: on the timeline it is a note, so no judge takes it for one."""
+
+    def _injected(self, began: Instant, returned: Instant, proof: Proof) -> Event:  # noqa: ARG002 - a fault's fields
+        return Noted(proof.at, f"{title(self.fault)}: {proof.sight}")
+
+    def _taken_back(self, began: Instant, proof: Proof) -> Event:  # noqa: ARG002 - a fault's fields
+        return Noted(proof.at, f"{title(self.fault)} is taken back: {proof.sight}")

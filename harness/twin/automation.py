@@ -11,19 +11,17 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from harness.clock import Clock, Duration, Instant, seconds
 from harness.errors import TwinFault
 from harness.twin import names
-from harness.twin.api.route53.health_checks import health_check_id
-from harness.twin.api.route53.observations import HEALTHY_SHARE
 from harness.twin.calls import AwsError, MetricSink
 from harness.twin.designs.model import Design
 from harness.twin.engines.postgres_sql import Deadline, Session
 from harness.twin.names import Names
 from harness.twin.schedule import Scheduler
+from harness.twin.standby import Ask, Decision, StandbyScaling, is_served
 
 _LOG = logging.getLogger("twin.automation")
 ROLE = "agentauri"
@@ -42,23 +40,12 @@ on conflict (region) do update set at = excluded.at, beat = excluded.beat
 """
 _NEWEST = "select max(beat) from heartbeat"
 
-Ask = Callable[[str, str, str, Mapping[str, Any]], Mapping[str, Any]]
-"""An AWS call by the platform: service, operation, region, parameters. Raises ``AwsError``."""
-
 
 class Ground(Protocol):
     """What the automation needs of the network (``harness.twin.network.network.Network`` has it)."""
 
     def inside(self, place: str) -> AbstractContextManager[None]:
         """This thread is in the place's network meanwhile."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What the automation did about a fault, and when."""
-
-    at: Instant
-    what: str
 
 
 class Connection:
@@ -141,11 +128,12 @@ class Automation:
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
         self._switch = RegionSwitch(clock, design, call, region_up)
+        self._scaling = StandbyScaling(clock, design, call, region_up)
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
-        """What the region switch did, oldest first."""
-        return self._switch.decisions
+        """What the region switch and the scaling of the standby did, oldest first."""
+        return tuple(sorted((*self._switch.decisions, *self._scaling.decisions), key=lambda one: one.at))
 
     def start(self) -> None:
         """Begin. A hung database holds up its own region's thread only."""
@@ -155,6 +143,8 @@ class Automation:
                 self._spawn(f"lag-{plan.name}", self._gauging(plan.name))
         if self._design.automation.switches_region:
             self._scheduler.every(WATCH, self._watch, "the region switch")
+        if self._design.automation.scales_standby:
+            self._scheduler.every(WATCH, self._scale, "the scaling of the standby")
 
     def stop(self) -> None:
         """End every thread; one that waits for a database ends at its deadline."""
@@ -170,6 +160,10 @@ class Automation:
     def _watch(self) -> None:
         if not self._stopped.is_set():
             self._switch.look()
+
+    def _scale(self) -> None:
+        if not self._stopped.is_set():
+            self._scaling.look()
 
     def _beating(self, region: str) -> Callable[[], None]:
         """Write heartbeats through the writer endpoint, and publish every 5 s whether the latest one arrived."""
@@ -291,21 +285,8 @@ class RegionSwitch:
     def _is_well(self, region: str) -> bool:
         """Whether the writer's own region reaches it and serves clients: then only a link between regions is down, and
         moving the writer would do the harm that it should prevent."""
-        return any(alarm["StateValue"] == "OK" for alarm in self._alarms(region)) and self._is_served(region)
-
-    def _is_served(self, region: str) -> bool:
-        """What the health checkers, who ask from outside, saw of the region's endpoint last."""
-        for check in self._design.health_checks:
-            if check.region == region:
-                wanted = {"HealthCheckId": health_check_id(check.identifier)}
-                try:
-                    seen = self._call("route53", "GetHealthCheckStatus", "us-east-1", wanted)["HealthCheckObservations"]
-                except AwsError as error:
-                    _LOG.warning("GetHealthCheckStatus: %s", error)
-                    return False
-                good: int = sum(item["StatusReport"]["Status"].startswith("Success") for item in seen)
-                return bool(good > HEALTHY_SHARE * len(seen))
-        return True
+        reached = any(alarm["StateValue"] == "OK" for alarm in self._alarms(region))
+        return reached and is_served(self._call, self._design, region)
 
     def _alarms(self, region: str) -> list[Mapping[str, Any]]:
         try:

@@ -9,6 +9,7 @@ subnet's namespace; network ACLs never see it. The VPC resolver of a region is `
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -81,6 +82,11 @@ def cache_endpoint(identifier: str, region: str) -> str:
 def load_balancer_dns(name: str, region: str) -> str:
     """The DNS name of an ALB."""
     return f"{name}-1234567890.{region}.elb.amazonaws.com"
+
+
+def health_check_id(identifier: str) -> str:
+    """The id of a design's Route 53 health check: the same in every boot."""
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{identifier}.healthcheck.agentauri.example"))
 
 
 def arn(service: str, region: str, resource: str) -> str:

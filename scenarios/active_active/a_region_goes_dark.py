@@ -7,7 +7,7 @@ notice nothing, no acknowledged write may be missing, and everybody should be ho
 from harness import Blackhole, LoadBalancer, minutes, scenario, seconds
 
 
-@scenario(lasts=minutes(8), gate=True)
+@scenario(lasts=minutes(8))
 def test_the_next_nearest_region_serves_when_one_goes_dark(gameday, region_index):
     dark = gameday.regions[region_index]
     promises = ("recovery", "no_lost_writes", "routing", "undisturbed", "failback", "automatic")

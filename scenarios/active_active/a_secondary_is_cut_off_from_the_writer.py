@@ -14,6 +14,6 @@ def test_the_alarm_rings_when_a_secondary_is_cut_off_from_the_writer(gameday):
     with gameday.promising(*promises, undisturbed=gameday.away_from(secondary)), gameday.traffic():
         gameday.steady(seconds(20))
         with gameday.inject(Cut(Link(writer, secondary))):
-            gameday.wait_for(alarm="replica-lag", state="ALARM")
+            gameday.wait_for(alarm="replica-lag", of=secondary, state="ALARM")
             gameday.hold(seconds(20))
-        gameday.wait_for(alarm="replica-lag", state="OK")
+        gameday.wait_for(alarm="replica-lag", of=secondary, state="OK")

@@ -11,8 +11,8 @@ from harness import Lose, minutes, scenario, seconds
 @scenario(lasts=minutes(7), destructive=True)
 def test_the_platform_moves_to_the_standby_when_the_primary_region_is_lost(gameday):
     primary, standby = gameday.regions
-    promises = ("recovery", "bounded_loss", "automatic", "single_writer", "failback")
-    with gameday.promising(*promises), gameday.traffic():
+    promises = ("recovery", "bounded_loss", "automatic", "single_writer", "failback", "alarm_rings")
+    with gameday.promising(*promises, alarm="writer-unreachable"), gameday.traffic():
         gameday.steady(seconds(20))
         with gameday.inject(Lose(primary)):
             gameday.wait_for(serving=standby)

@@ -93,6 +93,9 @@ def test_the_task_definition_tells_what_the_tasks_run(world: Rig) -> None:
         assert (definition["taskDefinitionArn"], definition["networkMode"]) == (wanted, "awsvpc")
     (container,) = definition["containerDefinitions"]
     assert (container["healthCheck"]["retries"], container["stopTimeout"]) == (3, 30)
+    told = {variable["name"]: variable["value"] for variable in container["environment"]}
+    assert told["HEALTH_CHECK"] in ("shallow", "select_1")
+    assert not any("secret" in f"{name} {value}".lower() for name, value in told.items())
 
 
 def test_tags_can_be_added_read_and_removed(world: Rig) -> None:

@@ -247,6 +247,11 @@ def test_half_a_request_ends_with_its_connection(door: Door, cut: int) -> None:
     door.well()
 
 
+def test_a_name_in_the_path_may_have_any_letters(door: Door) -> None:
+    answer = door.send(request("route53", method="GET", path="/2013-04-01/healthcheck/%C3%9F%E2%98%83"))
+    assert error_of(answer, "rest-xml") == (404, "UnknownOperationException")
+
+
 def test_a_header_that_moto_trusts_changes_no_account(door: Door) -> None:
     call = request("sts", b"Action=GetCallerIdentity&Version=2011-06-15", headers={"X-Moto-Account-Id": "999999999999"})
     assert b"123456789012" in door.send(call)

@@ -228,6 +228,19 @@ def test_unknown_queues_and_topics_are_refused(aws: Aws) -> None:
         aws("sns").get_topic_attributes(TopicArn="arn:aws:sns:us-east-1:123456789012:nowhere")
     with refused("NotFound", 404):
         aws("sns").publish(TopicArn="arn:aws:sns:us-east-1:123456789012:nowhere", Message="m")
+    with refused("InvalidParameter"):
+        aws("sns").delete_topic(TopicArn="nowhere")
+
+
+def test_what_moto_stumbles_over_is_told_so_and_leaves_no_traceback(aws: Aws, caplog: pytest.LogCaptureFixture) -> None:
+    with refused("NotImplementedByTwin", 501):
+        aws("sns").list_subscriptions(NextToken="no number")
+    with refused("NotImplementedByTwin", 501):
+        aws("dynamodb").describe_import(
+            ImportArn="arn:aws:dynamodb:us-east-1:123456789012:table/nowhere/import/1234567890"
+        )
+    assert "moto fails at sns.ListSubscriptions" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,10 @@ from botocore.exceptions import ClientError, ParamValidationError
 from harness.clock import Clock, seconds
 from harness.twin import names
 from harness.twin.api.front_door import FrontDoor
-from harness.twin.api.route53.health_checks import health_check_id
 from harness.twin.api.route53.records import LOAD_BALANCER_ZONES
 from harness.twin.api.route53.service import Route53
 from harness.twin.designs.catalogue import design
+from harness.twin.names import health_check_id
 from harness.twin.schedule import Scheduler
 
 SPEED = 50

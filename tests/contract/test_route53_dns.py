@@ -18,9 +18,9 @@ import pytest
 
 from harness.clock import real_sleep, seconds
 from harness.twin import names
-from harness.twin.api.route53.health_checks import health_check_id
 from harness.twin.api.route53.records import LOAD_BALANCER_ZONES
 from harness.twin.designs.catalogue import design
+from harness.twin.names import health_check_id
 from harness.twin.network.network import AclRule
 from tests.contract.route53_platform import ALLOW, RESOLVERS, Platform, platform
 from tests.twin.stage import needs_root

@@ -92,6 +92,31 @@ def test_a_region_with_its_own_secret_rejects_the_others_tokens(rig: Rig) -> Non
     assert there.ask("GET", "/api/v1/auth/me").status == 401
 
 
+def test_a_role_changed_behind_a_regions_cache_is_acted_on_until_its_entry_ends(rig: Rig) -> None:
+    _, owner = rig.gateway()
+    owner.sign_up()
+    organization = owner.headers["X-Organization-ID"]
+    member = Client(rig.network, owner.address)
+    user = member.sign_up()["user"]["id"]
+    path, mine = (f"/api/v1/organizations/{organization}/{what}" for what in (f"members/{user}", "membership"))
+    assert member.ask("GET", mine).status == 403
+    for role in ("member", "viewer"):
+        assert owner.ask("PUT", path, {"role": role}).status == 200
+        assert member.ask("GET", mine).data == {"role": role}
+    assert owner.ask("PUT", path, {"role": "owner"}).status == 400
+    assert member.ask("PUT", path, {"role": "admin"}).status == 403
+    _, quick = rig.gateway(role_life_seconds=0.5)
+    quick.headers = member.headers
+    elsewhere = f"update memberships set role = 'admin' where user_id = '{user}' and role = 'viewer' returning role"
+    assert len(rig.writer.sql(elsewhere)) == 1
+    assert quick.ask("GET", mine).data == {"role": "viewer"}
+    rig.redis.kill()
+    rig.redis.start()
+    wait(lambda: quick.ask("GET", mine).data == {"role": "admin"})
+    assert len(rig.writer.sql(elsewhere.replace("admin", "member").replace("viewer", "admin"))) == 1
+    wait(lambda: quick.ask("GET", mine).data == {"role": "member"})
+
+
 def test_anonymous_callers_are_limited_and_fail_open(rig: Rig) -> None:
     _, client = rig.gateway()
     ask = lambda **headers: client.ask("GET", "/api/v1/ponder/events", **headers).status  # noqa: E731
@@ -140,6 +165,26 @@ def test_a_replica_that_is_away_shows_an_empty_list_unless_reads_fall_back(rig: 
         assert shown(falling_back) == 1
     finally:
         rig.replica.thaw()
+
+
+def test_only_reads_that_must_follow_leave_a_replica_that_was_promoted(rig: Rig) -> None:
+    insert = "insert into events (chain_id, registry, block) values (8453, 'identity', 1)"
+    rig.writer.sql(insert)
+    _, trusting = rig.gateway(reader_must_follow=False)
+    _, careful = rig.gateway(reader_must_follow=True)
+
+    def shown(client: Client) -> int:
+        return len(client.ask("GET", "/api/v1/ponder/events", **{"X-Monitoring-Token": "any"}).data)
+
+    wait(lambda: shown(trusting) == shown(careful) == 1)
+    rig.replica.promote()
+    try:
+        rig.writer.sql(insert)
+        assert shown(trusting) == 1
+        assert shown(careful) == 2
+    finally:
+        rig.replica.rebuild(rig.writer)
+    wait(lambda: shown(trusting) == 2)
 
 
 def test_select_1_passes_on_a_read_only_replica_and_writes_do_not(rig: Rig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from harness.clock import real_sleep, seconds
@@ -33,6 +34,28 @@ def test_an_event_runs_each_matching_trigger_once(rig: Rig) -> None:
     shown = client.ask("GET", "/api/v1/ponder/events?limit=1").data[0]
     assert shown["chain_id"] == 8453
     assert client.ask("GET", "/api/v1/ponder/status").data["synced"]
+
+
+def test_two_processors_that_see_an_event_at_once_queue_it_twice_only_as_written(rig: Rig) -> None:
+    _, client = rig.gateway()
+    client.sign_up()
+    client.ask("POST", "/api/v1/triggers", MATCHING)
+    for plan, jobs in ((AS_WRITTEN, 2), (HARDENED, 1)):
+        before = rig.queued()
+        processors = [rig.start("event-processor", plan) for _ in range(2)]
+        real_sleep(0.5)
+        nobody_marks = "do $$ begin lock table processed_events in exclusive mode; perform pg_sleep(0.25); end $$"
+        with ThreadPoolExecutor(1) as pool:
+            held = pool.submit(rig.writer.sql, nobody_marks)
+            real_sleep(0.1)
+            rig.writer.sql("insert into events (chain_id, registry, block) values (8453, 'identity', 1)")
+            held.result()
+        wait(lambda: rig.count("select count(*) from processed_events") == 1)
+        real_sleep(0.3)
+        assert rig.queued() - before == jobs
+        for processor in processors:
+            processor.stop(seconds(10))
+        rig.writer.sql("truncate events, processed_events")
 
 
 def test_with_redis_away_marked_events_lose_their_jobs_only_as_written(rig: Rig) -> None:

@@ -120,6 +120,18 @@ def test_the_readback_role_reads_and_pauses_replay_but_does_not_write(nodes: lis
         session.query("delete from triggers")
 
 
+def test_the_readback_role_counts_the_statements_of_others_on_a_standby_too(nodes: list[PostgresNode]) -> None:
+    _, standby, _ = replicated(nodes)
+    asked = "select count(*) from events where block > $1"
+    count = "select coalesce(sum(calls), 0)::int from pg_stat_statements where query = $1"
+    with standby.session(role="gameday") as session, standby.session(role="agentauri") as application:
+        assert session.query(count, (asked,)) == [(0,)]
+        for block in range(3):
+            application.query(asked, (block,))
+        assert session.query(count, (asked,)) == [(3,)]
+        assert session.query("select dealloc::int, stats_reset is not null from pg_stat_statements_info") == [(0, True)]
+
+
 def test_a_promoted_synchronous_standby_has_every_acknowledged_row(nodes: list[PostgresNode]) -> None:
     first, second, third = replicated(nodes)
     first.set_parameters({"synchronous_standby_names": 'FIRST 1 ("node1")'})

@@ -39,7 +39,7 @@ def test_a_row_says_how_often_and_whether_it_guards_or_destroys():
 
 def test_writes_that_owe_another_time_are_named():
     owed = catalogue.find("active_passive/the_primary_region_is_lost").owed
-    assert owed == "RTO 60 s, writes 300 s, loss 5 s, failback 300 s"
+    assert owed == "RTO 60 s, writes 300 s, loss 5 s, failback 300 s, alarm 60 s"
 
 
 def test_a_path_may_be_a_file():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.unit.terraform import strategy
 
 HOME = Path(__file__).resolve().parents[2]
 
@@ -36,10 +39,16 @@ def home(tmp_path):
         (("run", "--cadence", "daily"), "--cadence: daily: no such cadence"),
         (("list", "active_passive/nothing_happens"), "active_passive/nothing_happens: no such scenario"),
         (("run", "--target", "mars"), "--target: mars: no such target"),
+        (("runbook", "fail-sideways", "us-east-1"), "NAME: fail-sideways: no such runbook"),
+        (("runbook", "fail-back"), "REGION: fail-back: missing"),
+        (("runbook", "fail-back", "mars-1", "--plan"), "REGION: mars-1: no such region in the target file"),
         (("twin", "up", "--design", "active_lazy"), "--design: active_lazy: no such design"),
         (("twin", "up", "--design", "active_active", "--speed", "0"), "--speed: 0: must be above 0"),
         (("rejudge", "20200101T000000/none"), "RUN: 20200101T000000/none: no such run"),
         (("report", "20200101T000000"), "RUN: 20200101T000000: no such session"),
+        (("feasibility", "--terraform-plan", "none.json"), "none.json: file: No such file"),
+        (("feasibility", "--terraform-plan", "targets/twin.toml"), "targets/twin.toml: JSON: "),
+        (("feasibility", "--json", "--markdown"), "--markdown: --json: one of the two"),
     ],
 )
 def test_bad_input_is_one_clear_line_and_exit_two(home, words, says):
@@ -78,6 +87,27 @@ def test_without_a_twin_it_says_how_to_start_one(home, words):
     done = gameday(*words, home=home)
     assert done.returncode == 4
     assert "gameday twin up" in done.stderr
+
+
+@pytest.mark.parametrize(("phase", "code"), [("active_passive", 1), ("hardened", 3)])
+def test_a_terraform_plan_is_judged_with_no_account(home, tmp_path, phase, code):
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps(getattr(strategy, phase)().document()))
+    told = gameday("feasibility", "--terraform-plan", str(plan), "--json", home=home)
+    assert told.returncode == code, told.stderr
+    found = json.loads(told.stdout)
+    assert found["phase"] == "active_passive"
+    assert found["verdict"] == {1: "BROKEN", 3: "UNKNOWN"}[code]
+
+
+def test_a_hardened_plan_passes_with_measured_figures(home, tmp_path):
+    plan, figures = tmp_path / "plan.json", tmp_path / "timings.toml"
+    plan.write_text(json.dumps(strategy.hardened().document()))
+    span = "best_seconds = {}\ntypical_seconds = {}\nworst_seconds = {}\nsource = 'measured'\n"
+    figures.write_text(f"[aurora]\n{span.format(10, 16, 30)}[aurora_global]\n{span.format(60, 90, 150)}")
+    told = gameday("feasibility", "--terraform-plan", str(plan), "--timings", str(figures), "--markdown", home=home)
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert told.stdout.startswith("## Failover feasibility: promise kept")
 
 
 def test_the_catalogue_lists_every_scenario(home):

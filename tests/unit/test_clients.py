@@ -7,7 +7,7 @@ import pytest
 from harness import clients
 from harness.clock import minutes, seconds
 from harness.errors import BadInput
-from harness.requests import WRITES
+from harness.requests import OPERATIONS, WRITES
 from harness.session import target_file
 from harness.target import load
 
@@ -38,6 +38,11 @@ def test_a_storm_connects_anew_for_each_request_and_may_be_larger():
 def test_reads_only_means_no_write():
     assert clients.READS
     assert not set(clients.READS) & set(WRITES)
+
+
+def test_every_route_means_every_operation():
+    assert set(clients.EVERY_ROUTE) == set(OPERATIONS)
+    assert all(clients.EVERY_ROUTE.values())
 
 
 def test_an_unknown_kind_is_named():

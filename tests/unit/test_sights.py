@@ -51,6 +51,8 @@ def test_of_alarms_in_several_regions_one_that_has_told_is_enough():
     assert "has not arrived" in str(sights.alarm_is_not(seen, "replica-lag", "OK"))
     seen.notified.add(("us", "replica-lag-high", "OK"))
     assert sights.alarm_is_not(seen, "replica-lag", "OK") is None
+    assert "has not arrived" in str(sights.alarm_is_not(seen, "replica-lag", "OK", "eu"))
+    assert sights.alarm_is_not(seen, "replica-lag", "OK", "ap") == "no such alarm"
 
 
 def test_what_rings():

@@ -24,6 +24,8 @@ def test_the_twins_target_is_sound():
         ("regions_at_once = 2", "regions_at_once = 0", "limits.regions_at_once"),
         ("[api]", "[apy]", "api"),
         ('subnet = "10.101.0.0/24"', 'subnet = "here"', "locations.0.subnet"),
+        ("log_in =", "sign_in =", "statements"),
+        ('"insert into triggers"', '" "', "statements"),
         ("[target]", "[target", "TOML"),
     ],
 )

@@ -149,9 +149,11 @@ class BlackholeCarrier(Carrier):
                 return self._subnets(self._target.name), Denial(inside=True)
             case Database():
                 return self._database_subnets(), Denial((5432,), inside=True)
-            case Cache():
+            case Cache() if self._region in self._estate.platform.caches:
                 port = self._estate.platform.caches[self._region].port
                 return self._cache_subnets(), Denial((port,), inside=True)
+            case Cache():
+                raise Refused(f"{self._region} has no cache.")
 
     def _listener_ports(self, arn: str) -> tuple[int, ...]:
         found = self._estate.cloud.call("elbv2", self._region, "describe_listeners", LoadBalancerArn=arn)

@@ -34,7 +34,8 @@ class _ReplicaCarrier(Carrier):
         known = [item for item in discovery.instances(estate.cloud, self._region) if item.role in ("replica", "reader")]
         if not known:
             raise Refused(f"{self._region} has no read replica.")
-        self._replica = known[0]
+        # Nobody's reads need to go to a reader of the writer's own cluster while there is a replica beside it.
+        self._replica = min(known, key=lambda item: item.role != "replica")
         self._seen = "not looked at yet"
 
     def __enter__(self) -> _ReplicaCarrier:

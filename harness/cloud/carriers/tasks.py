@@ -14,7 +14,7 @@ from harness.cloud import orders
 from harness.cloud.carriers.carrier import Arm, Carrier, Proof
 from harness.cloud.estate import Estate
 from harness.errors import CloudFault, Refused
-from harness.faults import Fidelity, Stop
+from harness.faults import Fidelity, Shrink, Stop
 from harness.topology import Service, Tasks
 from harness.undo import Act
 
@@ -88,32 +88,36 @@ class StopTasksCarrier(_EcsCarrier):
         return Proof(self._estate.clock.now(), self._seen) if whole and not self._stopped & self._tasks() else None
 
 
-class StopServiceCarrier(_EcsCarrier):
-    """Carries out ``Stop(Service(region, name))``: its desired count becomes zero, and later what it was."""
+class ServiceCountCarrier(_EcsCarrier):
+    """Carries out ``Stop(Service)`` and ``Shrink(Service, to)``: a smaller desired count, and later what it was."""
 
-    def __init__(self, estate: Estate, fault: Stop) -> None:
+    def __init__(self, estate: Estate, fault: Stop | Shrink) -> None:
         assert isinstance(fault.target, Service)
         super().__init__(estate, fault.target)
-        self._wanted = 0
-        if fault.target.name == "api-gateway":
+        self._to = fault.to if isinstance(fault, Shrink) else 0
+        self._wanted = self._ran = 0
+        if fault.target.name == "api-gateway" and not self._to:
             self.regions = (self._region,)
 
     def change(self, arm: Arm) -> None:
-        """Desired count 0."""
-        self._wanted = int(self._look()["desiredCount"])
+        """The smaller count; raises ``Refused`` when it is no smaller."""
+        seen = self._look()
+        self._wanted, self._ran = int(seen["desiredCount"]), int(seen["runningCount"])
+        if self._to and self._wanted <= self._to:
+            raise Refused(f"{self._service.rpartition('/')[2]} of {self._region} wants {self._wanted} tasks already.")
         parameters = {"Cluster": self._cluster, "Service": self._service, "DesiredCount": self._wanted}
-        arm(Act("ecs", self._region, "UpdateService", parameters, {"DesiredCount": 0}))
-        set_desired(self._estate, self._region, self._cluster, self._service, 0)
+        arm(Act("ecs", self._region, "UpdateService", parameters, {"DesiredCount": self._to}))
+        set_desired(self._estate, self._region, self._cluster, self._service, self._to)
 
     def bites(self, since: Instant) -> Proof | None:
-        """No task runs."""
+        """No more tasks run than it was left."""
         seen = self._look()
-        return Proof(self._estate.clock.now(), self._seen) if not seen["runningCount"] else None
+        return Proof(self._estate.clock.now(), self._seen) if seen["runningCount"] <= self._to else None
 
     def healed(self, since: Instant) -> Proof | None:
-        """As many run as before."""
+        """As many are wanted, and run, as before."""
         seen = self._look()
-        whole = seen["desiredCount"] == self._wanted == seen["runningCount"]
+        whole = seen["desiredCount"] == self._wanted and seen["runningCount"] >= min(self._wanted, self._ran)
         return Proof(self._estate.clock.now(), self._seen) if whole else None
 
 

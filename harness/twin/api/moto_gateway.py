@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlencode
 from harness.clock import Clock, Duration, seconds
 from harness.twin.api import reading
 from harness.twin.api.audit import reads
-from harness.twin.api.refusal import Dialect, invalid, unbuilt
+from harness.twin.api.refusal import Dialect, invalid, malformed_arn, stumbled, unbuilt
 from harness.twin.api.strictness import exact_json, strict
 from harness.twin.api.wire import Reply, Request
 from harness.twin.api.xml_answer import PROTOCOLS, xml_answer
@@ -138,6 +138,9 @@ class Gateway:
         if report.has_errors():
             missing = all(reason == "missing required field" for reason, _, _ in report._errors)
             raise invalid(operation.service, report.generate_report(), missing=missing)
+        refused = malformed_arn(operation.service, parameters)
+        if refused is not None:
+            raise refused
 
     def encode(self, operation: Operation, output: Mapping[str, Any], request_id: str) -> Reply:
         """``output``, in botocore's output shape, as the answer to a client."""
@@ -218,6 +221,9 @@ class Gateway:
             raise unbuilt(operation.service, operation.name) from None
         except _library().http_exception as error:
             status, headers, body = error.code, dict(error.get_headers()), error.get_body()
+        except Exception as error:  # whatever moto fails with, it is not AWS that fails
+            _LOG.warning("moto fails at %s.%s: %r", operation.service, operation.name, error)
+            raise stumbled(operation.service, operation.name, error) from error
         plain = {name: str(value) for name, value in headers.items() if name.lower() != "status"}
         return Reply(int(status), _octets(body), plain)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from xml.sax.saxutils import escape
 
 from harness.twin.api.wire import Reply
@@ -26,6 +28,7 @@ _INVALID = {
 }
 UNPRINTABLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, not even escaped."""
+_SNS_ARNS = ("TopicArn", "TargetArn", "SubscriptionArn", "PlatformApplicationArn", "EndpointArn", "ResourceArn")
 _MISSING = {"ec2": "MissingParameter", "rds": "MissingParameter", "elasticache": "MissingParameter"}
 
 
@@ -51,6 +54,24 @@ def invalid(service: str, report: str, *, missing: bool) -> AwsError:
 def unbuilt(service: str, operation: str) -> AwsError:
     """The refusal of what AWS can do and the twin cannot; never to be taken for AWS's own answer."""
     return AwsError("NotImplementedByTwin", f"The twin does not implement {service}.{operation}.", 501)
+
+
+def malformed_arn(service: str, parameters: Mapping[str, Any]) -> AwsError | None:
+    """SNS's refusal of an ARN that is none, which its model lets pass; ``None`` when there is nothing to refuse.
+
+    Source: https://docs.aws.amazon.com/sns/latest/api/API_GetTopicAttributes.html
+    """
+    for name in _SNS_ARNS if service == "sns" else ():
+        elements = str(parameters[name]).split(":", 5) if name in parameters else ()
+        if elements and len(elements) < 6:
+            reason = f"An ARN must have at least 6 elements, not {len(elements)}"
+            return AwsError("InvalidParameter", f"Invalid parameter: {name} Reason: {reason}")
+    return None
+
+
+def stumbled(service: str, operation: str, error: Exception) -> AwsError:
+    """The refusal where moto fails at what AWS's model allows: like ``unbuilt``, never AWS's own answer."""
+    return AwsError("NotImplementedByTwin", f"The twin cannot carry this {service}.{operation} out: {error!r}.", 501)
 
 
 def refusal(dialect: Dialect, error: AwsError, request_id: str) -> Reply:

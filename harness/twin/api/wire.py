@@ -62,7 +62,7 @@ class Request:
         environ: dict[str, Any] = {
             "REQUEST_METHOD": self.method,
             "SCRIPT_NAME": "",
-            "PATH_INFO": self.path,
+            "PATH_INFO": self.path.encode("utf-8", "replace").decode("latin-1"),  # as WSGI has it: bytes in a string
             "RAW_URI": self.target,
             "QUERY_STRING": self.query,
             "SERVER_NAME": "127.0.0.1",

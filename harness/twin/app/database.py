@@ -31,6 +31,10 @@ class DatabaseDown(Exception):
     """The database could not be used: no name, no connection, no answer in time, read-only, or no free connection."""
 
 
+class Promoted(ConnectionError):
+    """The server follows no other any more: what it told may be older than what there is."""
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """Where a pool leads: a DNS name that may move, and how long one use may take."""
@@ -39,6 +43,8 @@ class Endpoint:
     port: int
     timeout: Duration
     connection_age: Duration | None = None
+    must_follow: bool = False
+    """Only a server that follows another is meant: one that was promoted holds data of its own from then on."""
 
 
 class Session:
@@ -61,6 +67,11 @@ class Session:
         except OSError:
             return False
         return False
+
+    @property
+    def follows(self) -> bool:
+        """Whether the server followed another one when it last answered; it tells so with each answer (libpq 14)."""
+        return self._connection.info.parameter_status("in_hot_standby") == "on"
 
     async def execute(self, sql: LiteralString, parameters: Sequence[Any], until: float) -> list[Row]:
         """The rows of one statement. After a missed deadline the connection is dead and ``psycopg`` raises."""
@@ -107,7 +118,10 @@ class Pool:
         """The rows of one statement, committed when this returns. Never sent twice."""
         until = self.deadline()
         async with self._borrowed(until) as session:
-            return await session.execute(sql, parameters, until)
+            rows = await session.execute(sql, parameters, until)
+            if self._endpoint.must_follow and not session.follows:
+                raise Promoted(f"{self._endpoint.name} was promoted")
+            return rows
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
@@ -190,6 +204,7 @@ class Pool:
                 gssencmode="disable",
                 connect_timeout=60,  # libpq counts whole seconds, from two on: the deadline above decides
                 tcp_user_timeout=milliseconds,
+                target_session_attrs="standby" if endpoint.must_follow else "any",
                 options=f"-c statement_timeout={milliseconds}",
             )
         session = Session(connection, self._clock.now())

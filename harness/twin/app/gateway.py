@@ -20,15 +20,20 @@ from harness.twin.app.answers import Refusal, identifier
 from harness.twin.app.cache import Cache
 from harness.twin.app.database import DatabaseDown, Pool
 from harness.twin.app.limits import Limits
+from harness.twin.app.pace import Pace
 from harness.twin.app.reads import Reads
 from harness.twin.app.settings import Settings
 from harness.twin.app.tokens import BadToken, Bearer, Tokens
 
 _LOG = logging.getLogger("app.gateway")
 HEALTH = "/api/v1/health"
-_ROLE_LIFE = seconds(300)
 _ROLE = "select role from memberships where user_id = %s and organization_id = %s"
 EDITORS = frozenset({"owner", "admin", "member"})
+
+
+def _role_key(organization: uuid.UUID, user: uuid.UUID | str) -> str:
+    return f"role:{organization}:{user}"
+
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -44,6 +49,7 @@ class Gateway:
     cache: Cache | None
     tokens: Tokens
     limits: Limits
+    pace: Pace
     primary_reads: Reads
     """Reads that want the newest data."""
     replica_reads: Reads
@@ -65,7 +71,7 @@ class Gateway:
         ``replica``: ask the reader first, so that a replica's reads do not depend on the writer. A database error is a
         401 here, as everywhere in authentication.
         """
-        key = f"role:{organization}:{bearer.user}"
+        key = _role_key(organization, bearer.user)
         cached = await self.cache.attempt("GET", key) if self.cache else None
         if isinstance(cached, bytes):
             return cached.decode()
@@ -73,9 +79,14 @@ class Gateway:
         role = await self._stored_role(bearer, organization, (cheap, fresh) if replica else (fresh,))
         if role is None:
             raise Refusal(403, "forbidden", "not a member of this organization")
-        if self.cache:
-            await self.cache.attempt("SET", key, role, "PX", self.cache.milliseconds(_ROLE_LIFE))
+        await self.remember_role(organization, bearer.user, role)
         return role
+
+    async def remember_role(self, organization: uuid.UUID, user: uuid.UUID | str, role: str) -> None:
+        """Put a role into this region's cache, where it lives for so long; other regions' caches are not told."""
+        if self.cache:
+            life = self.cache.milliseconds(seconds(self.settings.role_life_seconds))
+            await self.cache.attempt("SET", _role_key(organization, user), role, "PX", life)
 
     async def _stored_role(self, bearer: Bearer, organization: uuid.UUID, stores: tuple[Reads, ...]) -> str | None:
         for store in stores:
@@ -126,7 +137,10 @@ def application(gateway: Gateway, routes: list[Route]) -> ASGIApp:
 
 
 class _Doorman:
-    """Counts anonymous callers and names the region in every answer."""
+    """Lets in what the task can do, counts anonymous callers, and names the region in every answer.
+
+    A health check is so cheap that it is let in always: an overloaded task looks well.
+    """
 
     def __init__(self, gateway: Gateway, inner: ASGIApp) -> None:
         self._gateway = gateway
@@ -138,7 +152,9 @@ class _Doorman:
                 MutableHeaders(scope=message)["X-AgentAuri-Region"] = self._gateway.settings.region
             await send(message)
 
-        if await self._welcome(scope):
+        if scope["path"] != HEALTH and not await self._gateway.pace.turn():
+            await Refusal(503, "overloaded", "too many requests for this task").response()(scope, receive, named)
+        elif await self._welcome(scope):
             await self._inner(scope, receive, named)
         else:
             refusal = Refusal(429, "rate_limited", "10 requests an hour; sign in")

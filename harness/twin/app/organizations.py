@@ -34,6 +34,11 @@ returning id, name, prefix, revoked, created_at
 _STATS = """
 select count(*), count(*) filter (where not revoked), max(created_at) from api_keys where organization_id = %s
 """
+_SET_ROLE = """
+insert into memberships (organization_id, user_id, role) values (%s, %s, %s)
+on conflict (user_id, organization_id) do update set role = excluded.role
+"""
+ROLES = ("admin", "member", "viewer")
 
 
 class Organizations:
@@ -50,6 +55,8 @@ class Organizations:
             Route("/api/v1/organizations", self.mine, methods=["GET"]),
             Route(keys, self.create_key, methods=["POST"]),
             Route(keys, self.keys, methods=["GET"]),
+            Route("/api/v1/organizations/{organization}/membership", self.membership, methods=["GET"]),
+            Route("/api/v1/organizations/{organization}/members/{user}", self.set_role, methods=["PUT"]),
             Route(keys + "/stats", self.stats, methods=["GET"]),
         ]
 
@@ -92,6 +99,25 @@ class Organizations:
                 "newest": stamp(self._gateway.clock, newest) if newest else None,
             }
         )
+
+    async def membership(self, request: Request) -> Response:
+        """The role on which this region acts for the bearer, from its cache where it has one."""
+        bearer = self._gateway.bearer(request)
+        role = await self._gateway.role(bearer, identifier(request.path_params["organization"]))
+        return data({"role": role})
+
+    async def set_role(self, request: Request) -> Response:
+        """Give a user a role, or another one; owners only. Written through to this region's cache, and no other's."""
+        bearer = self._gateway.bearer(request)
+        organization, user = (identifier(request.path_params[name]) for name in ("organization", "user"))
+        if await self._gateway.role(bearer, organization) != "owner" or str(user) == bearer.user:
+            raise Refusal(403, "forbidden", "only an owner may do this, and to others")
+        role = text(await body(request), "role")
+        if role not in ROLES:
+            raise Refusal(400, "validation_error", f"role must be one of {', '.join(ROLES)}")
+        await self._gateway.writer.fetch(_SET_ROLE, (organization, user, role))
+        await self._gateway.remember_role(organization, user, role)
+        return data({"user_id": user, "role": role})
 
     async def _organization(self, request: Request, *, edits: bool = False, replica: bool = False) -> uuid.UUID:
         bearer = self._gateway.bearer(request)

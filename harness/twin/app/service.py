@@ -23,6 +23,7 @@ from harness.twin.app.health import Health
 from harness.twin.app.indexer import Indexer
 from harness.twin.app.limits import Limits
 from harness.twin.app.organizations import Organizations
+from harness.twin.app.pace import Pace
 from harness.twin.app.ponder import Ponder
 from harness.twin.app.processor import Processor
 from harness.twin.app.reads import Reads
@@ -106,7 +107,7 @@ class Task:
     def application(self) -> ASGIApp:
         """The gateway's routes over this task's stores."""
         settings, clock, writer = self._settings, self._clock, self._writer
-        reader = self._pool(settings.reader, _READERS)
+        reader = self._pool(settings.reader, _READERS, must_follow=settings.reader_must_follow)
         falls_back = settings.reads_fall_back
         gateway = Gateway(
             settings,
@@ -116,6 +117,7 @@ class Task:
             self._cache,
             Tokens(clock, settings.jwt_secret),
             Limits(clock, self._cache),
+            Pace(clock, settings.requests_per_second),
             primary_reads=Reads(clock, writer, reader if falls_back else None),
             replica_reads=Reads(clock, reader, writer if falls_back else None),
         )
@@ -143,10 +145,10 @@ class Task:
         server.should_exit = True
         await serving
 
-    def _pool(self, name: str, size: int) -> Pool:
+    def _pool(self, name: str, size: int, *, must_follow: bool = False) -> Pool:
         settings = self._settings
-        endpoint = Endpoint(name, settings.database_port, settings.database_timeout, settings.connection_age)
-        return Pool(self._clock, self._resolver, endpoint, size)
+        limits = settings.database_timeout, settings.connection_age
+        return Pool(self._clock, self._resolver, Endpoint(name, settings.database_port, *limits, must_follow), size)
 
     def _make_cache(self) -> Cache | None:
         settings = self._settings

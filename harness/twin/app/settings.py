@@ -36,6 +36,7 @@ class Settings:
     acknowledge_after_run: bool
     reconnect_cache: bool
     reads_fall_back: bool
+    reader_must_follow: bool
     database_timeout_seconds: float
     connection_age_seconds: float | None
     indexer: Literal["always", "never", "elected"]
@@ -43,6 +44,8 @@ class Settings:
     speed: float
     anchor_monotonic_nanoseconds: int
     anchor_epoch_nanoseconds: int
+    requests_per_second: float | None = None
+    role_life_seconds: float = 300.0
     events_per_second: float = 1.0
     poll_seconds: float = 60.0
     cache_timeout_seconds: float = 1.0

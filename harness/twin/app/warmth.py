@@ -78,6 +78,7 @@ def _settings() -> Settings:
         acknowledge_after_run=True,
         reconnect_cache=True,
         reads_fall_back=False,
+        reader_must_follow=False,
         database_timeout_seconds=1,
         connection_age_seconds=None,
         indexer="never",

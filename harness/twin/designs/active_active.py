@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from harness.clock import seconds
 from harness.twin import names
 from harness.twin.designs import common, multi_region
 from harness.twin.designs.model import AlarmPlan, AppBehaviour, Automation, Design, RecordPlan, ReplicationGroup
@@ -15,7 +16,8 @@ _DATASTORE = "agentauri-datastore"
 def as_written() -> Design:
     """The strategy's own: ELB aliases with 30 s × 3, a secret a region, a read-only Redis, an alarm without data.
 
-    ap-south-1, which the strategy draws and never builds, is built here, or nothing could be measured there.
+    ap-south-1, which the strategy draws and never builds, is built here, or nothing could be measured there. Of its
+    "Global Datastore, or one cache a region" this is the first; the second is what hardening chooses.
     """
     base = multi_region.hardened("active_active", _REGIONS)
     checks = tuple(common.regional_check(region, "as_written") for region in _REGIONS)
@@ -66,10 +68,16 @@ def as_written() -> Design:
 
 
 def hardened() -> Design:
-    """A CNAME of TTL 10 and a shallow check of 10 s × 2 for each region; the rest as in 7.2."""
+    """A CNAME of TTL 10, a shallow check of 10 s × 2 and a cache of two zones for each region; the rest as in 7.2."""
     checks = tuple(common.regional_check(region, "hardened") for region in _REGIONS)
     records = tuple(
         RecordPlan(region.name, region.name, "latency", alias=False, health_check=check.identifier, ttl=10)
         for region, check in zip(_REGIONS, checks, strict=True)
     )
-    return replace(multi_region.hardened("active_active", _REGIONS), records=records, health_checks=checks)
+    caches = tuple(
+        ReplicationGroup("agentauri-cache", region.name, ("a", "b"), "cache.t4g.small", automatic_failover=True)
+        for region in _REGIONS
+    )
+    base = multi_region.hardened("active_active", _REGIONS)
+    app = {region: replace(behaviour, role_life=seconds(10)) for region, behaviour in base.app.items()}
+    return replace(base, records=records, health_checks=checks, caches=caches, app=app)

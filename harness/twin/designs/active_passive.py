@@ -17,6 +17,9 @@ from harness.twin.designs.model import (
 )
 
 _REGIONS = (common.US, common.EU)
+_REQUESTS_PER_SECOND = 15
+"""Of one gateway task: two carry twice the usual traffic of a game day, one does not."""
+_SERVICES = tuple(service for region in _REGIONS for service in common.services(region, _REQUESTS_PER_SECOND))
 
 
 def as_written() -> Design:
@@ -46,7 +49,7 @@ def as_written() -> Design:
         groups,
         (ReplicationGroup("agentauri-cache", "us-east-1", ("a",), "cache.t3.micro"),),
         tuple(common.load_balancer(region, "as_written") for region in _REGIONS),
-        tuple(service for region in _REGIONS for service in common.services(region)),
+        _SERVICES,
         (
             RecordPlan(
                 "primary",
@@ -76,8 +79,11 @@ def as_written() -> Design:
 
 
 def hardened() -> Design:
-    """Aurora Global Database with automation, CNAMEs of TTL 10, no check on the SECONDARY, a warm standby."""
-    check = common.regional_check(common.US, "hardened")
+    """Aurora Global Database with automation, CNAMEs of TTL 10, no check on the SECONDARY, a warm standby.
+
+    The standby has a health check all the same, for an alarm and not for its record.
+    """
+    check, watch = (common.regional_check(region, "hardened") for region in _REGIONS)
     base = multi_region.hardened("active_passive", _REGIONS)
     records = (
         RecordPlan(
@@ -91,4 +97,22 @@ def hardened() -> Design:
         ),
         RecordPlan("secondary", "eu-west-1", "failover", alias=False, failover="SECONDARY", ttl=10),
     )
-    return replace(base, records=records, health_checks=(check,))
+    alarm = AlarmPlan(
+        "standby-unhealthy",
+        "us-east-1",
+        "AWS/Route53",
+        "HealthCheckStatus",
+        {"HealthCheckId": names.health_check_id(watch.identifier)},
+        1,
+        statistic="Minimum",
+        comparison="LessThanThreshold",
+        evaluation_periods=1,
+    )
+    return replace(
+        base,
+        services=_SERVICES,
+        records=records,
+        health_checks=(check, watch),
+        alarms=(*base.alarms, alarm),
+        automation=replace(base.automation, scales_standby=True),
+    )

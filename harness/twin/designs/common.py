@@ -88,10 +88,17 @@ def _below(interval: Duration) -> Duration:
     return min(seconds(5), interval - seconds(1))
 
 
-def services(region: RegionPlan) -> tuple[EcsService, ...]:
-    """The four services of a region; two gateways, one of each other."""
+def services(region: RegionPlan, requests_per_second: float | None = None) -> tuple[EcsService, ...]:
+    """The four services of a region; two gateways, each of which can do so many requests, one of each other."""
     return (
-        EcsService("api-gateway", region.name, 2, load_balancer=LOAD_BALANCER, container_health_check=True),
+        EcsService(
+            "api-gateway",
+            region.name,
+            2,
+            load_balancer=LOAD_BALANCER,
+            container_health_check=True,
+            requests_per_second=requests_per_second,
+        ),
         EcsService("event-processor", region.name, 1),
         EcsService("action-workers", region.name, 1),
         EcsService("ponder-indexer", region.name, 1),

@@ -124,6 +124,8 @@ class EcsService:
     container_health_check: bool = False
     minimum_healthy_percent: int = 100
     maximum_percent: int = 200
+    requests_per_second: float | None = None
+    """What one task can do; ``None``: it is never too much. An assumption: AWS publishes no such figure."""
 
 
 @dataclass(frozen=True)
@@ -184,10 +186,13 @@ class Automation:
     every region as ``AgentAuri/WriterReachable`` (1 or 0, high resolution, dimension Region).
     ``switches_region``: when the alarm ``writer-unreachable`` of a secondary's region rings, fail the global cluster
     over to that region (the first secondary in the design's order whose own alarm rings).
+    ``scales_standby``: while the health checkers find the primary region dark, services of the others that are smaller
+    than the primary's are brought to its size.
     """
 
     heartbeat: bool = False
     switches_region: bool = False
+    scales_standby: bool = False
 
 
 @dataclass(frozen=True)
@@ -207,8 +212,12 @@ class AppBehaviour:
     reconnect_cache: bool = False
     reads_fall_back: bool = False
     """Read from the writer while the replica is down, and the other way round, older data being better than none."""
+    reader_must_follow: bool = False
+    """Connect to the reader only while it follows a writer (libpq's target_session_attrs=standby)."""
     database_timeout: Duration = seconds(5)
     connection_age: Duration | None = None
+    role_life: Duration = seconds(300)
+    """How long a role stays in the region's cache; a change in another region is not seen before."""
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,7 @@ def hardened() -> Design:
         acknowledge_after_run=True,
         reconnect_cache=True,
         reads_fall_back=True,
+        reader_must_follow=True,
         database_timeout=seconds(3),
         connection_age=seconds(60),
     )

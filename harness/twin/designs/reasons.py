@@ -129,6 +129,10 @@ OWN: Mapping[str, Mapping[str, Reason]] = {
         "alarms": _ALARM,
         "app.writer_endpoint": Reason("where the services write", "The cluster's endpoint, which follows its writer."),
         "app.reader_endpoint": Reason("where the services read", "The replica of the cluster, under its new name."),
+        "app.reader_must_follow": Reason(
+            "the services read from a server in recovery only (target_session_attrs=standby)",
+            "A replica that was promoted answers under the same name, and what it tells grows older for ever.",
+        ),
     },
     "active_passive": {
         "caches": Reason(
@@ -140,6 +144,17 @@ OWN: Mapping[str, Mapping[str, Reason]] = {
             "With a PRIMARY alone there is nothing to fail over to. The SECONDARY has no check: when both look dead, "
             "Route 53 would answer with the dark one.",
         ),
+        "automation.scales_standby": Reason(
+            "the platform brings the standby to full size by itself (ECS service scaling of ARC Region switch)",
+            "A standby that is too small for the load refuses a part of it until somebody is awake.",
+        ),
+        "health_checks": Reason(
+            "Route 53 health checks",
+            "Nobody notices a standby that is gone until it is needed: its check is for an alarm, on no record.",
+        ),
+        "alarms": Reason(
+            _ALARMS.words, f"{_ALARMS.why} A third, on the standby's health check, tells that the standby is gone."
+        ),
         "app.writer_endpoint": Reason(
             "where the services write", "The global endpoint, which follows the writer's region."
         ),
@@ -150,8 +165,20 @@ OWN: Mapping[str, Mapping[str, Reason]] = {
             "ElastiCache Global Datastore",
             "Its secondaries are read-only, so LPUSH and rate limits fail there, and it has no automatic failover.",
         ),
+        "caches.zones": Reason(
+            "the zones of a region's cache",
+            "A queue of one node is gone with it: a replica in another zone has a copy.",
+        ),
+        "caches.automatic_failover": Reason(
+            "ElastiCache automatic failover",
+            "The replica takes over by itself within seconds, in its own region; no other region's cache is needed.",
+        ),
         "global_datastore": Reason(
             "ElastiCache Global Datastore", "The strategy's node types cannot have it, and each region caches alone."
+        ),
+        "app.role_life": Reason(
+            "how long a role stays in a region's cache",
+            "A region is not told what another one wrote: who lost a role there keeps it here until the entry ends.",
         ),
         "app.jwt_secret": Reason(
             "the secret that signs JWTs", "A token is only stateless where every region can check its signature."

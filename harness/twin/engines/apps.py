@@ -272,6 +272,7 @@ class AppHost:
 def settings_for(design: Design, region: str, service: str) -> dict[str, Any]:
     """What a service of a region is told, as JSON-able values; a task's identity and the clock come at its start."""
     app = design.app[region]
+    plan = next(plan for plan in design.services if (plan.region, plan.name) == (region, service))
     first = region == design.primary.name
     elected = app.queue_before_mark and app.acknowledge_after_run
     return {
@@ -288,8 +289,11 @@ def settings_for(design: Design, region: str, service: str) -> dict[str, Any]:
         "acknowledge_after_run": app.acknowledge_after_run,
         "reconnect_cache": app.reconnect_cache,
         "reads_fall_back": app.reads_fall_back,
+        "reader_must_follow": app.reader_must_follow,
         "database_timeout_seconds": app.database_timeout.seconds,
         "connection_age_seconds": app.connection_age.seconds if app.connection_age else None,
+        "role_life_seconds": app.role_life.seconds,
         "indexer": "elected" if elected else "always" if first else "never",
         "preferred": first,
+        "requests_per_second": plan.requests_per_second,
     }

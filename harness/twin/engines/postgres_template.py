@@ -47,6 +47,7 @@ wal_retrieve_retry_interval = 20ms
 wal_receiver_status_interval = 1s
 wal_receiver_timeout = 2s
 wal_sender_timeout = 2s
+shared_preload_libraries = 'pg_stat_statements'
 max_worker_processes = 2
 max_parallel_workers = 0
 max_logical_replication_workers = 0
@@ -66,6 +67,7 @@ create role agentauri login connection limit 150;
 create role gameday login connection limit 20 in role pg_monitor, pg_read_all_data;
 """
 _GRANTS = """\
+create extension pg_stat_statements;
 grant execute on function pg_wal_replay_pause(), pg_wal_replay_resume() to gameday;
 """
 

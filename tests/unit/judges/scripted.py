@@ -26,6 +26,8 @@ HOME, NEXT = "us-east-1", "eu-west-1"
 ADDRESS = {HOME: "10.1.10.80", NEXT: "10.2.10.80"}
 PEER = {region: address_number(text) for region, text in ADDRESS.items()}
 LOCATIONS = ("america", "europe")
+JOURNEYS = OPERATIONS[:4]
+"""The usual mix: what scripted clients ask for, in turn."""
 DARK = f"Blackhole load balancer of {HOME}"
 
 Bad = Callable[[str, str, float], bool]
@@ -53,7 +55,7 @@ def header(**changes: Any) -> Header:
         locations=LOCATIONS,
         nearest=dict.fromkeys(LOCATIONS, (HOME, NEXT)),
         regions=(HOME, NEXT),
-        operations=OPERATIONS,
+        operations=JOURNEYS,
         writes=("create_trigger",),
         deadline=seconds(5),
         rate_per_second=dict.fromkeys(LOCATIONS, 8.0),
@@ -107,14 +109,14 @@ def run(
         table = []
         for number in range(round(end * rate)):
             second = (number + 0.5) / rate
-            operation = OPERATIONS[number % len(OPERATIONS)]
+            operation = JOURNEYS[number % len(JOURNEYS)]
             broken = bad(location, operation, second)
             intended = START + round(second * 1e9)
             done = intended + round((5 if broken else slow) * 1e9)
             shown = observed(location, second) if operation == "ponder_events" and observed else 0
             told_as = outcome if broken else Outcome.GOOD
             row_id = write_id(code, number) if operation == "create_trigger" else NO_WRITE
-            table.append((intended, intended + 1000, done, number % len(OPERATIONS), told_as, 0, code,
+            table.append((intended, intended + 1000, done, number % len(JOURNEYS), told_as, 0, code,
                           PEER[where(location, second)], row_id, shown, 0))  # fmt: skip
         rows = np.array(table, RECORD)
         parts.append(Requests(Path(f"requests-{location}.bin"), code, Clock(1.0, ANCHOR), rows, 0))

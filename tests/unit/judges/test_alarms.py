@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import pytest
+
 from harness.clock import seconds
 from harness.judges.bench import judge_one
 from harness.objectives import Objectives
-from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured
+from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured, WriterSeen
 from harness.verdicts import Ruling
-from tests.unit.judges.scripted import NEXT, at, run, story
+from tests.unit.judges.scripted import HOME, NEXT, at, run, story
 
 NAME = "rds-replica-lag-high"
 FAULT = story(fault=f"Lag read replica of {NEXT}", undone=150)
@@ -70,3 +72,68 @@ def test_an_alarm_without_data_watches_nothing() -> None:
     found = verdict(changed(5, "OK", "INSUFFICIENT_DATA"))
     assert found.ruling is Ruling.BROKEN
     assert "INSUFFICIENT_DATA" in found.reason
+
+
+def rings(*events, word: str = "replica-lag", **objectives):
+    record = run(events=[*FAULT, *events], alarm=word, objectives=Objectives(**objectives))
+    return judge_one(record, "alarm_rings")[0]
+
+
+WATCHING = changed(-20, "INSUFFICIENT_DATA", "OK")
+
+
+def test_an_alarm_that_rings_for_the_fault_and_is_delivered_is_kept_even_if_it_rings_on() -> None:
+    found = rings(WATCHING, RANG, TOLD)
+    assert found.ruling is Ruling.KEPT
+    assert found.figures["alarm_delay_seconds"] == 69.5
+    assert found.figures["notified_after_alarm_seconds"] == 1
+
+
+@pytest.mark.parametrize(
+    ("events", "objectives", "reason"),
+    [
+        ((WATCHING, RANG), {}, "no notification"),
+        ((WATCHING, RANG, AlarmNotified(at(101), NAME, "elsewhere", "ALARM")), {}, "no notification"),
+        ((WATCHING, RANG, TOLD), {"alarm_delay": seconds(69)}, "(allowed: 69.0 s)"),
+        ((WATCHING,), {"alarm_delay": seconds(60)}, "did not ring"),
+        ((changed(-20, "OK", "ALARM"), RANG, TOLD), {}, "before anything had happened"),
+        ((changed(-20, "", "INSUFFICIENT_DATA"),), {}, "it has no data"),
+    ],
+)
+def test_an_alarm_that_tells_nobody_in_time_breaks_it(events, objectives, reason) -> None:
+    found = rings(*events, **objectives)
+    assert found.ruling is Ruling.BROKEN
+    assert reason in found.reason
+
+
+def test_a_fault_that_no_alarm_watches_is_told_to_nobody() -> None:
+    found = rings(WATCHING, RANG, TOLD, word="standby")
+    assert found.ruling is Ruling.BROKEN
+    assert "no alarm is named standby: nobody is told" in found.reason
+
+
+def test_an_alarm_of_which_too_little_was_seen_is_unknown() -> None:
+    assert rings(WATCHING, alarm_delay=seconds(220)).ruling is Ruling.UNKNOWN
+    assert rings(changed(-20, "", "INSUFFICIENT_DATA"), changed(100, "INSUFFICIENT_DATA", "ALARM"), TOLD).ruling is (
+        Ruling.UNKNOWN
+    )
+    assert rings().ruling is Ruling.UNKNOWN
+    assert rings(WATCHING, RANG, TOLD, word="").ruling is Ruling.UNKNOWN
+
+
+def test_another_regions_alarm_of_the_same_name_must_stay_silent_and_answers_for_nobody() -> None:
+    def home(second: float, old: str, new: str) -> AlarmChanged:
+        return AlarmChanged(at(second), NAME, HOME, old, new, "above 60", "AWS/RDS/ReplicaLag", f"Region={HOME}")
+
+    found = verdict(RANG, TOLD, CLEARED, home(90, "OK", "ALARM"))
+    assert found.ruling is Ruling.BROKEN
+    assert f"of {HOME} rang, where nothing lagged" in found.reason
+    assert verdict(RANG, AlarmNotified(at(101), NAME, HOME, "ALARM"), CLEARED).ruling is Ruling.BROKEN
+    assert verdict(RANG, TOLD, CLEARED, home(5, "INSUFFICIENT_DATA", "OK")).ruling is Ruling.KEPT
+
+
+def test_of_a_cut_link_the_end_that_does_not_write_falls_behind() -> None:
+    events = [*story(fault=f"Cut link {HOME} to {NEXT}", undone=150), *lag(), RANG, TOLD, CLEARED]
+    for writer, ruling in ((HOME, Ruling.KEPT), (NEXT, Ruling.BROKEN)):
+        record = run(events=[WriterSeen(at(0), writer, "db"), *events], lag_alarm=NAME)
+        assert judge_one(record, "lag_alarm")[0].ruling is ruling

@@ -17,13 +17,13 @@ from harness.judges.bench import PROMISES, judge
 from harness.ledger import Jobs, ReadBack
 from harness.record import Record
 from harness.requests import Outcome
-from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured
+from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured, RoleChanged, RoleSeen, TasksCounted
 from harness.verdicts import Outcome as Ended
 from harness.verdicts import Ruling
-from tests.unit.judges.scripted import EPOCH, NEXT, acknowledged, at, run, story, view
+from tests.unit.judges.scripted import EPOCH, HOME, NEXT, acknowledged, at, run, story, view
 
-OTHER_WEATHER = {"no_false_alarm", "sessions", "writer_home"}
-"""No run keeps these together with the others: here the lag alarm must ring, and session and writer stay at home."""
+OTHER_WEATHER = {"no_false_alarm", "sessions", "writer_home", "split_reads"}
+"""What this run does not keep: the lag alarm rings, sessions and the writer stay at home, nobody counts statements."""
 
 
 def perfect() -> Record:
@@ -33,8 +33,12 @@ def perfect() -> Record:
     events = [
         *story(fault=lag),
         *(LagMeasured(at(t), "r1", NEXT, 90.0 if 40 <= t < 150 else 0.1) for t in range(0, 240, 5)),
+        TasksCounted(at(-9), NEXT, "api-gateway", 2, 2),
+        AlarmChanged(at(-9), "lag", NEXT, "INSUFFICIENT_DATA", "OK", "data", metric, "DBInstanceIdentifier=r1"),
         AlarmChanged(at(100), "lag", NEXT, "OK", "ALARM", "over", metric, "DBInstanceIdentifier=r1"),
         AlarmNotified(at(101), "lag", NEXT, "ALARM"),
+        RoleChanged(at(60), NEXT, "viewer"),
+        *(RoleSeen(at(100), region, "viewer") for region in (HOME, NEXT)),
         AlarmChanged(at(200), "lag", NEXT, "ALARM", "OK", "under", metric, "DBInstanceIdentifier=r1"),
     ]
     plain = run(
@@ -42,6 +46,7 @@ def perfect() -> Record:
         observed=lambda location, second: EPOCH // 1000 + int(second) * 1_000_000,
         promises=tuple(name for name in PROMISES if name not in OTHER_WEATHER),
         lag_alarm="lag",
+        alarm="lag",
         undisturbed=(Stream("list_triggers"),),
     )
     jobs = Jobs(("1",), ("1",), {"1": 1})

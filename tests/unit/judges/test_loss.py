@@ -177,6 +177,14 @@ def test_a_fault_long_after_the_last_acknowledged_write_is_unknown() -> None:
     assert verdict.ruling is Ruling.UNKNOWN
 
 
+@pytest.mark.parametrize(("until", "ruling"), [(19.0, Ruling.UNKNOWN), (22.0, Ruling.KEPT), (29.9, Ruling.KEPT)])
+def test_a_write_must_have_been_acknowledged_in_the_ten_seconds_before_the_fault(until: float, ruling: Ruling) -> None:
+    record = run(lambda location, operation, second: operation == "create_trigger" and second >= until)
+    assert loss.no_lost_writes(read(view(acknowledged(record)), record=record)).ruling is ruling
+    later = run(lambda location, operation, second: operation == "create_trigger" and until <= second < 60)
+    assert loss.no_lost_writes(read(view(acknowledged(later)), record=later)).ruling is ruling
+
+
 @pytest.mark.parametrize(("created", "expected"), [(60.0, Ruling.BROKEN), (40.0, Ruling.KEPT)])
 def test_a_row_on_the_old_writer_after_the_promotion_is_a_split_brain(created: float, expected: Ruling) -> None:
     some = min(ACKNOWLEDGED)

@@ -116,3 +116,22 @@ def test_records_from_before_own_writes_were_dated_say_so():
     record = run(observed=lambda location, second: newest(second), events=FAULT)
     assert own_writes_missed(record) is None
     assert judge_one(record, "bounded_staleness")[0].figures["own_writes_missed"] is None
+
+
+def learns_nothing_after_60(location: str, second: float) -> int:
+    return newest(min(second, 60))
+
+
+def test_reads_that_all_stand_still_are_held_against_what_the_writer_holds() -> None:
+    happened = tuple(newest(second) + 3 for second in range(240))
+    found = judged(learns_nothing_after_60, readback=ReadBack(True, happened=happened))
+    assert found.ruling is Ruling.BROKEN
+    assert 90 < found.figures["staleness_in_fault_seconds"] < 95
+    fresh = judged(lambda location, second: newest(second), readback=ReadBack(True, happened=happened))
+    assert fresh.ruling is Ruling.KEPT
+
+
+def test_reads_that_all_stand_still_prove_nothing_by_themselves() -> None:
+    found = judged(learns_nothing_after_60)
+    assert found.ruling is Ruling.UNKNOWN
+    assert "the writer's were not read back" in found.reason

@@ -33,6 +33,13 @@ ROW = {"id": "5b", "name": "gd-1"}
         ("ponder_events", answer(200, []), Outcome.WRONG_BODY),
         ("api_key_stats", answer(200, {"total": 0}), Outcome.GOOD),
         ("api_key_stats", answer(200, []), Outcome.WRONG_BODY),
+        ("ponder_status", answer(200, {"synced": True}), Outcome.GOOD),
+        ("ponder_status", answer(200, []), Outcome.WRONG_BODY),
+        ("create_api_key", answer(201, {"id": "5b"}), Outcome.GOOD),
+        ("create_api_key", answer(200, {"id": "5b"}), Outcome.WRONG_STATUS),
+        ("create_api_key", answer(201, {}), Outcome.WRONG_BODY),
+        ("log_in", answer(200, {"token": "t"}), Outcome.GOOD),
+        ("log_in", answer(200, {"user": {}}), Outcome.WRONG_BODY),
     ],
 )
 def test_status_and_body_decide(operation: str, reply: Reply, outcome: Outcome) -> None:

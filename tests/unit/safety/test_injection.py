@@ -11,8 +11,8 @@ from harness.cloud import undoing
 from harness.cloud.carriers.carrier import Carrier, Proof
 from harness.errors import Ineffective, UndoFailed
 from harness.faults import Blackhole, Fidelity
-from harness.safety.injection import Injection, Stage
-from harness.timeline import FaultInjected, FaultUndone, Timeline
+from harness.safety.injection import Arranging, Injection, Stage
+from harness.timeline import FaultInjected, FaultUndone, Noted, Timeline
 from harness.topology import LoadBalancer, Region
 from harness.undo import Act, Journal
 
@@ -65,7 +65,7 @@ def bench(tmp_path, monkeypatch):
     journal, timeline = Journal(tmp_path / "undo.jsonl"), Timeline(tmp_path / "timeline.jsonl")
     done = []
 
-    def make(lamp):
+    def make(lamp, kind=Injection):
         def light(estate, act):
             if not lamp.heals:
                 raise UndoFailed("the lamp is stuck")
@@ -74,7 +74,7 @@ def bench(tmp_path, monkeypatch):
 
         monkeypatch.setitem(undoing._INTERPRETERS, ("lamp", "Light"), light)
         fault = Blackhole(LoadBalancer(Region("us-east-1")))
-        return Injection(fault, lamp, SimpleNamespace(clock=clock), journal, timeline, lambda phase, text: None)
+        return kind(fault, lamp, SimpleNamespace(clock=clock), journal, timeline, lambda phase, text: None)
 
     yield SimpleNamespace(make=make, clock=clock, journal=journal, timeline=timeline, done=done)
     journal.close()
@@ -93,6 +93,15 @@ def test_it_bites_inside_and_is_healed_outside(bench):
     assert bench.done == [1, 0], "the last change is undone first"
     assert [type(event) for event in bench.timeline.events()] == [FaultInjected, FaultUndone]
     assert lamp.held == 0
+
+
+def test_what_is_arranged_is_undone_as_well_and_no_judge_sees_a_fault(bench):
+    lamp = Lamp(bench.clock)
+    with bench.make(lamp, Arranging):
+        assert lamp.dark
+    assert not lamp.dark
+    assert bench.journal.pending() == []
+    assert [type(event) for event in bench.timeline.events()] == [Noted, Noted]
 
 
 def test_a_body_that_fails_is_undone_all_the_same(bench):

@@ -52,7 +52,11 @@ class Ecs:
         self._fleets = {(plan.region, plan.name): Fleet(hands, plan) for plan in design.services}
         clusters = Clusters(self._fleets)
         self._tags = TagCalls(clusters, design.tags)
-        self._parts = (ServiceCalls(clusters, self._tags.of), TaskCalls(clusters, self._tags.of), self._tags)
+        self._parts = (
+            ServiceCalls(clusters, self._tags.of, design.app),
+            TaskCalls(clusters, self._tags.of),
+            self._tags,
+        )
 
     def boot(self) -> None:
         """Start every service's tasks at once, all together; returns when each listens or has ended by itself."""

@@ -14,6 +14,7 @@ from harness.twin.api.ecs.cluster import Clusters, missing
 from harness.twin.api.ecs.task import CLUSTER
 from harness.twin.api.paging import page
 from harness.twin.calls import AwsError, Call, Handler
+from harness.twin.designs.model import AppBehaviour
 
 _LARGEST_COUNT = 5
 _MOST_SERVICES = 10
@@ -29,11 +30,17 @@ _UPDATABLE = {
 
 
 class ServiceCalls:
-    """Handlers of clusters and services. ``tags`` gives the tags of an ARN."""
+    """Handlers of clusters and services. ``tags`` gives the tags of an ARN, ``apps`` each region's behaviour."""
 
-    def __init__(self, clusters: Clusters, tags: Callable[[str], Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        clusters: Clusters,
+        tags: Callable[[str], Mapping[str, str]],
+        apps: Mapping[str, AppBehaviour],
+    ) -> None:
         self._clusters = clusters
         self._tags = tags
+        self._apps = apps
 
     def handlers(self) -> Mapping[str, Handler]:
         """The operations by botocore's name."""
@@ -106,7 +113,7 @@ class ServiceCalls:
             arn = shapes.definition_arn(fleet.plan)
             if wanted in (fleet.plan.name, f"{fleet.plan.name}:1", arn):
                 tags = {"tags": shapes.tag_list(self._tags(arn))} if "TAGS" in (call.get("include") or ()) else {}
-                return {"taskDefinition": shapes.definition(fleet.plan), **tags}
+                return {"taskDefinition": shapes.definition(fleet.plan, self._apps[call.region]), **tags}
         raise AwsError("ClientException", "Unable to describe task definition.")
 
 

@@ -10,7 +10,7 @@ from harness.twin.api.ecs.deployment import Deployment
 from harness.twin.api.ecs.fleet import Snapshot
 from harness.twin.api.ecs.runner import CHECK_INTERVAL, CHECK_RETRIES, CHECK_TIMEOUT, STOP_TIMEOUT
 from harness.twin.api.ecs.task import CLUSTER, PORT, Task
-from harness.twin.designs.model import EcsService
+from harness.twin.designs.model import AppBehaviour, EcsService
 
 _CPU, _MEMORY = "256", "512"
 
@@ -169,14 +169,15 @@ def task(item: Task, tags: Mapping[str, str] | None) -> dict[str, Any]:
     return shape | ({"tags": tag_list(tags)} if tags is not None else {})
 
 
-def definition(plan: EcsService) -> dict[str, Any]:
-    """A TaskDefinition with its one container."""
+def definition(plan: EcsService, app: AppBehaviour) -> dict[str, Any]:
+    """A TaskDefinition with its one container, told in its environment what it may know; never the secret."""
     container: dict[str, Any] = {
         "name": plan.name,
         "image": f"agentauri/{plan.name}:1",
         "essential": True,
         "portMappings": [{"containerPort": PORT, "protocol": "tcp"}],
         "stopTimeout": int(STOP_TIMEOUT.seconds),
+        "environment": [{"name": name, "value": value} for name, value in _environment(app).items()],
     }
     if plan.container_health_check:
         container["healthCheck"] = {
@@ -195,6 +196,17 @@ def definition(plan: EcsService) -> dict[str, Any]:
         "cpu": _CPU,
         "memory": _MEMORY,
         "containerDefinitions": [container],
+    }
+
+
+def _environment(app: AppBehaviour) -> dict[str, str]:
+    return {
+        "DATABASE_HOST": app.writer_endpoint,
+        "DATABASE_READER_HOST": app.reader_endpoint,
+        **({"REDIS_HOST": app.cache_endpoint} if app.cache_endpoint else {}),
+        "REDIS_REQUIRED": str(app.cache_required_to_start).lower(),
+        "HEALTH_CHECK": app.health,
+        "READS_FALL_BACK": str(app.reads_fall_back).lower(),
     }
 
 

@@ -26,11 +26,6 @@ AlarmState = Callable[[str, str], str | None]
 """A CloudWatch alarm's state by region and name: OK, ALARM or INSUFFICIENT_DATA; ``None`` when there is none."""
 
 
-def health_check_id(identifier: str) -> str:
-    """The id of a design's health check: the same in every boot."""
-    return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{identifier}.healthcheck.agentauri.example"))
-
-
 @dataclass(frozen=True)
 class HealthCheck:
     """A health check as the API shows it."""

@@ -16,7 +16,7 @@ from harness.twin.api.route53.authority import Authority
 from harness.twin.api.route53.checkers import Checkers, Insides, checkers_of
 from harness.twin.api.route53.geography import Geography
 from harness.twin.api.route53.health_calls import HealthCalls
-from harness.twin.api.route53.health_checks import AlarmState, HealthChecks, Transition, health_check_id
+from harness.twin.api.route53.health_checks import AlarmState, HealthChecks, Transition
 from harness.twin.api.route53.propagation import Propagation
 from harness.twin.api.route53.records import load_balancer_name
 from harness.twin.api.route53.tag_calls import TagCalls
@@ -25,7 +25,7 @@ from harness.twin.api.route53.zone_calls import ZoneCalls
 from harness.twin.api.route53.zones import Zone, load_balancer_of, planned_zone
 from harness.twin.calls import Call, Handler, MetricSink
 from harness.twin.designs.model import Design
-from harness.twin.names import Names
+from harness.twin.names import Names, health_check_id
 from harness.twin.schedule import Scheduler
 
 _METRIC_PERIOD = seconds(60)

@@ -9,10 +9,11 @@ import pytest
 
 from harness.clock import Clock, seconds
 from harness.twin.api.route53.check_configs import endpoint
-from harness.twin.api.route53.health_checks import HealthChecks, health_check_id
+from harness.twin.api.route53.health_checks import HealthChecks
 from harness.twin.api.route53.observations import Observation, Outcome, is_healthy
 from harness.twin.api.route53.throttle import Throttle
 from harness.twin.calls import AwsError
+from harness.twin.names import health_check_id
 from harness.twin.schedule import Scheduler
 
 GOOD, BAD = Outcome(True, "Success"), Outcome(False, "Failure")

@@ -1,0 +1,85 @@
+"""What is looked at while a scenario waits: how the traffic fares now, told once a second, and until when to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.clock import Clock, Duration, Instant, seconds
+from harness.console import Console
+from harness.errors import Aborted, OutOfPatience
+from harness.load import Glance, Load
+
+LOOK = seconds(1)
+RECENT = seconds(5)
+"""How far back a glance at the traffic goes."""
+
+
+class Lookout:
+    """Waits and looks meanwhile. Every wait raises ``Aborted`` when traffic died: nothing would be measured."""
+
+    def __init__(self, clock: Clock, console: Console, success_ratio: float) -> None:
+        self._clock = clock
+        self._console = console
+        self._success_ratio = success_ratio
+        self._load: Load | None = None
+        self._telling_from = clock.now()
+
+    def on(self, load: Load | None) -> None:
+        """This is the traffic from now on; ``None``: there is none."""
+        self._load = load
+
+    def blind_until(self, instant: Instant) -> None:
+        """Before that, requests that met the last fault may not have ended yet: nothing can be told."""
+        self._telling_from = instant
+
+    def until(self, what: str, look: Callable[[], str | None], patience: Duration) -> None:
+        """Wait until ``look`` sees nothing wrong; raises ``OutOfPatience`` that quotes the last sight."""
+        sight = "nothing yet"
+        for _ in self._clock.every(LOOK, patience):
+            self.check()
+            seen = look()
+            if seen is None:
+                return
+            sight = seen
+            self._console.glance(f"waiting for {what}: {sight}  {self.rates()}")
+        raise OutOfPatience(what, sight)
+
+    def span(self, span: Duration) -> None:
+        """Wait for ``span``."""
+        until = self._clock.now() + span
+        while self._clock.now() < until:
+            self.check()
+            self._console.glance(self.rates())
+            self._clock.sleep(min(LOOK, until - self._clock.now()))
+
+    def watch(self, sight: str) -> None:
+        """While somebody else waits: tell what they see beside the traffic."""
+        self.check()
+        self._console.glance(f"{sight}  {self.rates()}")
+
+    def check(self) -> None:
+        """Raises ``Aborted`` when the traffic of a location died."""
+        if self._load is not None and self._load.dead():
+            raise Aborted(f"traffic from {', '.join(self._load.dead())} died.", "See load-*.log in the run's folder.")
+
+    def rates(self) -> str:
+        """Each location's traffic in words."""
+        return "  ".join(
+            f"{name} {glance.arrivals_per_second:.1f}/s, {glance.bad_per_second:.1f} bad"
+            for name, glance in self._glances().items()
+        )
+
+    def failing(self) -> str | None:
+        """Where requests fail now beyond what the objective allows; ``None`` when nowhere, or without traffic."""
+        if self._load is None:
+            return None
+        if self._clock.now() < self._telling_from:
+            return "too soon to tell: what the fault met is still under way"
+        for name, glance in self._glances().items():
+            total = glance.arrivals_per_second
+            if total == 0 or glance.bad_per_second > (1 - self._success_ratio) * total:
+                return f"{name}: {glance.bad_per_second:.1f} of {total:.1f} requests/s fail"
+        return None
+
+    def _glances(self) -> dict[str, Glance]:
+        return dict(self._load.glance(RECENT)) if self._load is not None else {}

@@ -1,0 +1,108 @@
+"""Reads on the replica and writes on the writer: by counts that can be compared, or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.judges.bench import judge_one
+from harness.judges.reads import ON_THE_REPLICA
+from harness.timeline import PhaseBegan, StatementsCounted
+from harness.verdicts import Ruling
+from tests.unit.judges.scripted import HOME, JOURNEYS, at, run
+
+ASKED = 480
+"""More than what each operation is asked for between the counts: one in four of two locations' 8 a second."""
+
+
+def counted(second: float, database: str, role: str, calls: dict[str, int]) -> StatementsCounted:
+    life = "started at noon, statistics of noon"
+    return StatementsCounted(at(second), database, HOME, role, at(second + 0.5).nanoseconds, life, 0, calls)
+
+
+def on(*names: str) -> dict[str, int]:
+    return {name: 1000 + (ASKED if name in names else 0) for name in JOURNEYS}
+
+
+WRITES = tuple(name for name in JOURNEYS if name not in ON_THE_REPLICA)
+READS = tuple(name for name in JOURNEYS if name in ON_THE_REPLICA)
+BEFORE = (counted(30, "db", "writer", on()), counted(31, "replica", "replica", on()))
+AFTER = (counted(100, "db", "writer", on(*WRITES)), counted(101, "replica", "replica", on(*READS)))
+
+
+def verdict(*counts: StatementsCounted, **changes):
+    plain = {"mix": dict.fromkeys(JOURNEYS, 1), "promises": ("split_reads",), **changes}
+    return judge_one(run(events=[PhaseBegan(at(0), "steady"), *counts], **plain), "split_reads")[0]
+
+
+def test_each_operation_on_its_own_store_is_kept():
+    found = verdict(*BEFORE, *AFTER)
+    assert found.ruling is Ruling.KEPT
+    assert found.figures["statements_astray"] == 0
+    assert [row["belongs_to"] for row in found.evidence["statements"]] == ["writer", "writer", "replica", "replica"]
+
+
+@pytest.mark.parametrize("astray", READS)
+def test_reads_that_the_writer_answers_break_it(astray):
+    writer = counted(100, "db", "writer", on(*WRITES, astray))
+    replica = counted(101, "replica", "replica", on(*(name for name in READS if name != astray)))
+    found = verdict(*BEFORE, writer, replica)
+    assert found.ruling is Ruling.BROKEN
+    assert f"{ASKED} of {ASKED} statements of {astray} ran on db, not on the replica" in found.reason
+
+
+def test_a_few_that_fall_back_are_within_the_ratio_and_more_are_not():
+    def fell_back(number: int) -> Ruling:
+        calls = {**on(*WRITES), "ponder_events": 1000 + number}
+        return verdict(*BEFORE, counted(100, "db", "writer", calls), AFTER[1]).ruling
+
+    assert fell_back(8) is Ruling.KEPT
+    assert fell_back(12) is Ruling.BROKEN
+
+
+def test_readers_of_a_cluster_are_replicas():
+    counts = [replace(one, role="reader") if one.role == "replica" else one for one in (*BEFORE, *AFTER)]
+    assert verdict(*counts).ruling is Ruling.KEPT
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"since": "started at one"}, "restarted or its statistics were reset"),
+        ({"role": "writer"}, "was a replica and then a writer"),
+        ({"evicted": 3}, "forgot statements"),
+        ({"calls": on() | {"ponder_events": 999}}, "forgot statements"),
+        ({"trouble": "no such relation"}, "could not be read: no such relation"),
+        ({"calls": {name: 1000 + ASKED for name in JOURNEYS if name != "ponder_events"}}, "forgot statements"),
+    ],
+)
+def test_counts_that_cannot_be_compared_prove_nothing(changes, reason):
+    found = verdict(*BEFORE, AFTER[0], replace(AFTER[1], **changes))
+    assert found.ruling is Ruling.UNKNOWN
+    assert reason in found.reason
+
+
+def test_counts_that_are_not_of_the_operation_prove_nothing():
+    few = counted(101, "replica", "replica", on() | dict.fromkeys(READS, 1010))
+    found = verdict(*BEFORE, AFTER[0], few)
+    assert found.ruling is Ruling.UNKNOWN
+    assert "10 statements of it counted" in found.reason
+
+
+def test_a_statement_that_the_target_file_does_not_tell_is_unknown():
+    def without(one: StatementsCounted) -> StatementsCounted:
+        return replace(one, calls={name: number for name, number in one.calls.items() if name != "list_triggers"})
+
+    found = verdict(*map(without, (*BEFORE, *AFTER)))
+    assert found.ruling is Ruling.UNKNOWN
+    assert "does not say how to tell a statement of list_triggers" in found.reason
+
+
+def test_what_nobody_counted_or_asked_for_is_unknown():
+    assert verdict().ruling is Ruling.UNKNOWN
+    assert verdict(*BEFORE).ruling is Ruling.UNKNOWN
+    assert verdict(*BEFORE, *AFTER, mix={}).ruling is Ruling.UNKNOWN
+    late = [replace(one, at=at(239 + number)) for number, one in enumerate((*BEFORE, *AFTER))]
+    late = [replace(one, answered_at=one.at.nanoseconds) for one in late]
+    assert "nobody asked for" in verdict(*late).reason

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+from harness.clock import seconds
+from harness.judges.bench import judge_one
+from harness.objectives import Objectives
+from harness.timeline import PhaseBegan, TasksCounted
+from harness.verdicts import Ruling
+from tests.unit.judges.scripted import HOME, NEXT, at, run, story
+
+
+def counted(second: float, region: str, running: int, desired: int = 2, service: str = "api-gateway") -> TasksCounted:
+    return TasksCounted(at(second), region, service, desired, running)
+
+
+CALM = [counted(-5, HOME, 2), counted(-5, NEXT, 2), counted(-5, NEXT, 1, 1, "action-workers")]
+SMALL = [counted(-5, HOME, 2), counted(-5, NEXT, 1, 1)]
+
+
+def verdict(*counts: TasksCounted, events=None, **changes):
+    changes = {"objectives": Objectives(scale_time=seconds(60)), **changes}
+    return judge_one(run(events=[*(story() if events is None else events), *counts], **changes), "ready_standby")[0]
+
+
+def test_a_standby_of_full_size_is_ready_and_needs_no_time():
+    found = verdict(*CALM)
+    assert found.ruling is Ruling.KEPT
+    assert found.figures["scale_seconds"] == 0
+
+
+def test_without_a_fault_what_it_runs_decides():
+    calm = [PhaseBegan(at(0), "steady")]
+    assert verdict(*CALM, events=calm).ruling is Ruling.KEPT
+    assert verdict(counted(-5, NEXT, 0), events=calm).ruling is Ruling.BROKEN
+
+
+@pytest.mark.parametrize(
+    ("counts", "reason"),
+    [
+        ([counted(-5, NEXT, 0)], f"{NEXT} runs 0 of 2 tasks of api-gateway before it is called up"),
+        ([counted(-5, NEXT, 0, 0)], "runs 0 of 1 tasks of api-gateway"),
+        ([counted(-5, NEXT, 2), counted(-5, NEXT, 0, 1, "action-workers")], "0 of 1 tasks of action-workers"),
+    ],
+)
+def test_a_standby_without_its_tasks_breaks_it(counts, reason):
+    found = verdict(counted(-5, HOME, 2), *counts)
+    assert found.ruling is Ruling.BROKEN
+    assert reason in found.reason
+
+
+def test_a_small_standby_has_its_time_to_grow():
+    assert verdict(*SMALL, counted(89, NEXT, 2)).ruling is Ruling.KEPT
+    assert verdict(*SMALL, counted(89, NEXT, 2)).figures["scale_seconds"] == 59
+    assert "had the 2 tasks that us-east-1 had 59.0 s after" in verdict(*SMALL, counted(89, NEXT, 2)).reason
+    assert verdict(*SMALL, counted(91, NEXT, 2)).ruling is Ruling.BROKEN
+    assert verdict(*SMALL, counted(60, NEXT, 2), counted(95, NEXT, 1), counted(200, NEXT, 2)).ruling is Ruling.BROKEN
+
+
+def test_one_that_never_grew_breaks_it_only_when_it_was_watched_long_enough():
+    assert verdict(*SMALL, counted(200, NEXT, 1)).ruling is Ruling.BROKEN
+    assert verdict(*SMALL, counted(60, NEXT, 1)).ruling is Ruling.UNKNOWN
+    assert verdict(*SMALL).ruling is Ruling.UNKNOWN
+
+
+def test_what_nobody_counted_is_unknown():
+    assert verdict().ruling is Ruling.UNKNOWN
+    assert verdict(counted(-5, HOME, 2)).ruling is Ruling.UNKNOWN
+    assert verdict(counted(-5, NEXT, 2)).ruling is Ruling.UNKNOWN
+    assert verdict(counted(-5, HOME, 2), counted(40, NEXT, 2)).ruling is Ruling.UNKNOWN
+
+
+def test_where_every_region_serves_nobody_stands_by():
+    nearest = {"america": (HOME, NEXT), "europe": (NEXT, HOME)}
+    found = verdict(*CALM, nearest=nearest)
+    assert found.ruling is Ruling.UNKNOWN
+    assert "no region stands by" in found.reason
