@@ -110,8 +110,8 @@ def held(chosen: Sequence[Entry], expected: Mapping[Key, Expectation], version: 
             f"the run {one.folder.name} {one.outcome.value}"
             for one in own
             if one.outcome is not Outcome.FINISHED
-            # What a design has no part to do it to is refused, and may be foreseen as UNKNOWN.
-            and not (one.outcome is Outcome.REFUSED and expected[entry.path, version].verdict is Ruling.UNKNOWN)
+            # What a design has no part to do it to is refused: foreseen as UNKNOWN, or broken before it came to that.
+            and not (one.outcome is Outcome.REFUSED and expected[entry.path, version].verdict is not Ruling.KEPT)
         ]
         rows.append({
             "": "differs" if wrong else "as expected",

@@ -69,6 +69,12 @@ def test_a_refusal_may_be_foreseen_and_an_abortion_not(capsys):
     assert "aborted" in capsys.readouterr().out
 
 
+def test_what_was_broken_before_a_refusal_is_as_foreseen(hold):
+    code, told = hold(run("first", BROKEN, outcome=Outcome.REFUSED))
+    assert code is Exit.KEPT
+    assert "as expected" in told
+
+
 def test_trouble_that_no_verdict_explains_does_not_pass(hold):
     assert hold(run("first", BROKEN), outside=["a teardown failed"])[0] is Exit.BROKEN
 
