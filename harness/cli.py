@@ -312,6 +312,27 @@ def rejudge(run: Annotated[str, typer.Argument(help="SESSION/SCENARIO or `latest
 
 
 @app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="SESSION/SCENARIO, or SESSION for all of it")],
+    last: Annotated[int, typer.Option("--last", help="Hold the newest against the median of so many before it.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Runs side by side: how each figure is spread, and whether the newest run got worse (exit 1)."""
+    from harness import runner
+    from harness.reporting import columns
+
+    told = runner.compared(runs, last)
+    if as_json:
+        print(json.dumps(told.to_json(), indent=1))
+    else:
+        for table in (told.changes, told.trends):
+            columns.show([one.row() for one in table])
+            print()
+        print(told.rule)
+    raise typer.Exit(told.exit_code)
+
+
+@app.command()
 def report(run: Annotated[str, typer.Argument(help="SESSION, or `latest`")] = "latest") -> None:
     """Build the HTML report of a session again, from its records."""
     from harness import runner

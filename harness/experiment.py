@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from harness import seal
 from harness.clock import Instant
 from harness.cloud.estate import Estate
 from harness.console import Console
@@ -59,7 +60,8 @@ class Experiment:
         try:
             self._stack.close()
         finally:
-            write_header(self.folder / HEADER_FILE, replace(self.header, outcome=self.outcome))
+            write_header(self.folder / HEADER_FILE, replace(self.header, outcome=self.outcome, sealed=True))
+            seal.write(self.folder)
 
     @contextmanager
     def told_by(self, tell: Callable[[Experiment], None]) -> Iterator[None]:

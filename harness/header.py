@@ -86,6 +86,8 @@ class Header:
     """What must not notice the fault."""
     breaking: tuple[str, ...] = ()
     """Promises that cannot be kept under this fault: that they break is what must be seen."""
+    sealed: bool = False
+    """There is a seal (:mod:`harness.seal`) beside this header."""
 
     @property
     def clock(self) -> Clock:
@@ -163,6 +165,7 @@ class _Fields:
             declared_lag=self._get("declared_lag_seconds", lambda value: seconds(_number(value)), seconds(0)),
             undisturbed=self._get("undisturbed", lambda value: tuple(map(_stream, value)), ()),
             breaking=self._get("breaking", _texts, ()),
+            sealed=self._get("sealed", _flag, False),
         )
 
     def _get(self, name: str, convert: Callable[[Any], T], *default: T) -> T:
@@ -174,7 +177,7 @@ class _Fields:
             return convert(self._values[name])
         except KeyError as error:
             raise Unreadable(f"{self._path}: {name}: {error} is missing") from error
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise Unreadable(f"{self._path}: {name}: {error}") from error
 
 
@@ -189,6 +192,12 @@ def _plain(value: object) -> object:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is not a text")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} is neither true nor false")
     return value
 
 

@@ -23,6 +23,8 @@ import numpy.typing as npt
 from harness.errors import Unreadable
 from harness.requests import OPERATIONS, WRITES, Outcome, Requests, Rows
 
+VERSION = 2
+"""Of ``readback.json``. Version 1 said nothing of itself and knew no positions in the write-ahead log."""
 SOURCES = ("api", "sql")
 ROLES = ("writer", "old_writer", "snapshot", "replica")
 
@@ -36,6 +38,18 @@ class Standing(IntEnum):
     """It was turned away, or never left: it must not be found."""
     UNKNOWN = 2
     """Timed out, reset, or a server's error: either is honest."""
+
+
+@dataclass(frozen=True)
+class Wal:
+    """Where a database stood in its write-ahead log when it was read; positions are bytes since the log's beginning."""
+
+    end: int
+    """What it has written itself; on a replica, what it has replayed."""
+    replayed: int | None
+    """The end of what it took over from another node, or recovered after a crash; ``None``: it began without either."""
+    up_since: int
+    """When its server was started, AWS ns: ``replayed`` says nothing of what was replayed before."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,8 @@ class View:
     """How many rows each write id has; an id without rows is absent."""
     created: Mapping[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)
     """Each row's ``created_at`` (AWS microseconds) and the region whose service wrote it, where the view knows."""
+    wal: Wal | None = None
+    """``None``: the database does not tell (Aurora), or the record is older than that."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +207,7 @@ def _count(view: View, numbers: Mapping[str, int], column: npt.NDArray[np.int32]
 
 def write(path: Path, readback: ReadBack) -> None:
     """Save a read-back as JSON."""
-    path.write_text(json.dumps(asdict(readback), separators=(",", ":")) + "\n")
+    path.write_text(json.dumps({"version": VERSION, **asdict(readback)}, separators=(",", ":")) + "\n")
 
 
 def read(path: Path) -> ReadBack:
@@ -219,6 +235,11 @@ def _read(path: Path) -> ReadBack:
         raise Unreadable(f"{path}: {error.strerror}") from error
     except ValueError as error:
         raise Unreadable(f"{path}: not JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise Unreadable(f"{path}: not a JSON object")
+    version = values.get("version", 1)
+    if version not in (1, VERSION):
+        raise Unreadable(f"{path}: version: {version!r} is not {VERSION}", "Judge it with the gameday that wrote it.")
     try:
         return ReadBack(
             complete=_typed(values["complete"], bool),
@@ -243,12 +264,24 @@ def _view(values: Mapping[str, Any]) -> View:
         read_at=_typed(values["read_at"], int),
         counts=_counts(values["counts"]),
         created=_created(values.get("created", {})),
+        wal=_wal(values.get("wal")),
     )
     if view.source not in SOURCES:
         raise ValueError(f"source {view.source!r} is not one of {', '.join(SOURCES)}")
     if view.role not in ROLES:
         raise ValueError(f"role {view.role!r} is not one of {', '.join(ROLES)}")
     return view
+
+
+def _wal(values: Mapping[str, Any] | None) -> Wal | None:
+    if values is None:
+        return None
+    replayed = values["replayed"]
+    return Wal(
+        end=_typed(values["end"], int),
+        replayed=None if replayed is None else _typed(replayed, int),
+        up_since=_typed(values["up_since"], int),
+    )
 
 
 def _jobs(values: Mapping[str, Any]) -> Jobs:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.header import Header
-from harness.judges import bench, sanity, streams, windows
+from harness.judges import bench, lapses, sanity, streams, windows
 from harness.judges.loss import losses
 from harness.judges.outage import Recovery, recoveries
 from harness.judges.windows import Window
@@ -220,7 +220,7 @@ def _loss(run: Run) -> Cell | None:
     found = losses(run.record)
     if found is None:
         return None
-    rows, span = int(found.lost.sum()), found.span(found.lost)
+    rows, span = int(found.lost.sum()), lapses.worst(lapses.lapses(run.record, found.answered(found.lost)))
     text = f"{rows} rows over {span}" if rows else "0 rows"
     at_least = "" if found.readback.complete else "at least "
     return Cell(f"{at_least}{text}", {"lost_writes": rows, "lost_seconds": span.seconds}, (run.name,))

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness import ledger, requests, timeline
+from harness import ledger, requests, seal, timeline
 from harness.errors import Unreadable
 from harness.header import ClientPolicy, Header, Stream, read_header, write_header
 from harness.ledger import Ledger, ReadBack
@@ -95,6 +95,7 @@ def traffic(parts: Sequence[Requests]) -> Traffic:
 def load(folder: Path) -> Record:
     """The record in a run's folder. Raises ``Unreadable`` that names the file and what is wrong in it."""
     header = read_header(folder / HEADER_FILE)
+    seal.check(folder, sealed=header.sealed)
     damage: list[str] = []
     events = _events(folder / TIMELINE_FILE, damage)
     parts = _parts(folder, header, damage)
@@ -108,10 +109,13 @@ def _events(path: Path, damage: list[str]) -> tuple[Event, ...]:
     if not path.exists():
         damage.append(f"{path.name} is missing: nothing is known but the traffic")
         return ()
+    events = tuple(timeline.read(path))
     data = path.read_bytes()
-    if data and not data.endswith(b"\n"):
+    if not data:
+        damage.append(f"{path.name} is empty: nothing is known but the traffic")
+    elif not data.endswith(b"\n"):
         damage.append(f"{path.name}: the last line is torn")
-    return tuple(timeline.read(path))
+    return events
 
 
 def _parts(folder: Path, header: Header, damage: list[str]) -> tuple[Requests, ...]:

@@ -63,9 +63,10 @@ RECORD = np.dtype(
     }
 )  # fmt: skip
 """One record. ``sent`` 0: never sent. ``address``: the peer really used, as a number (:func:`address_text`), 0: none.
-``write_id``: the 16 bytes of the UUID in the row's name, zero for reads. ``observed``: what a read of
-``ponder/events`` saw, the newest event's ``created_at`` in microseconds since the epoch (or its id when it has no
-date), else 0."""
+``write_id``: the 16 bytes of the UUID in the row's name, zero for reads. ``observed``: what the answer showed, the
+newest row's ``created_at`` in microseconds since the epoch (or its id when it has no date): of events for
+``ponder/events``, of the customer's own triggers for ``list_triggers``, of the new trigger for ``create_trigger``;
+else 0, as for triggers in records from before that was kept."""
 
 Rows = npt.NDArray[np.void]
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from harness import catalogue, expectations, matrix, prices, record, undo
+from harness import catalogue, comparison, expectations, matrix, prices, record, undo
 from harness.catalogue import Entry
 from harness.clock import monotonic_nanoseconds
 from harness.cloud import undoing
 from harness.cloud.estate import Estate
+from harness.comparison import Comparison
 from harness.errors import BadInput, Refused, UndoFailed, Unreadable
 from harness.expectations import Expectation, Key
 from harness.header import read_header
@@ -165,6 +166,25 @@ def rejudge(run_name: str) -> int:
     telling.save(folder, found, verdicts)
     sys.stdout.write(summary.lines(found, verdicts))
     return exit_code(outcome, worst(verdict.ruling for verdict in verdicts))
+
+
+def compared(names: Sequence[str], last: int) -> Comparison:
+    """The comparison of these runs (``SESSION/SCENARIO``, or ``SESSION`` for all of its runs), oldest session first.
+
+    Raises ``BadInput`` for a run that there is not, and ``Unreadable`` for one that cannot be read.
+    """
+    if last < 1:
+        raise BadInput("--last", str(last), "must be 1 or more")
+    folders = {folder for name in names for folder in _runs_of(name)}
+    ordered = sorted(folders, key=lambda folder: (folder.parent.name, folder.name))
+    runs = [comparison.Run(f"{folder.parent.name}/{folder.name}", record.load(folder)) for folder in ordered]
+    return comparison.compare(runs, last)
+
+
+def _runs_of(name: str) -> list[Path]:
+    session = RUNS / name
+    inside = [path.parent.resolve() for path in session.glob(f"*/{record.HEADER_FILE}")]
+    return inside or [folder_of(name).resolve()]
 
 
 def report(run_name: str) -> Path:

@@ -315,10 +315,28 @@ def from_json(values: dict[str, Any]) -> Event:
     """The event of :func:`to_json`; an unknown kind becomes a ``Noted``."""
     cls = KINDS.get(str(values["kind"]))
     if cls is None:
-        return Noted(Instant(int(values["at"])), json.dumps(values))
-    names = {f.name for f in fields(cls)} - {"at"}
-    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in names}
-    return cls(Instant(int(values["at"])), **plain)
+        return Noted(_instant(values["at"]), json.dumps(values))
+    kinds = {f.name: str(f.type) for f in fields(cls) if f.name != "at"}
+    return cls(_instant(values["at"]), **{key: _plain(key, values[key], kinds[key]) for key in kinds if key in values})
+
+
+_PLAIN: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
+
+
+def _instant(value: Any) -> Instant:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 63:
+        raise ValueError(f"at: {value!r} is no time")
+    return Instant(value)
+
+
+def _plain(name: str, value: Any, kind: str) -> Any:
+    """A field's value, if it is of its kind."""
+    if kind.startswith("tuple") and isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return tuple(value)
+    known = _PLAIN.get(kind, ())
+    if not isinstance(value, known) or (isinstance(value, bool) and kind != "bool") or value != value:
+        raise TypeError(f"{name}: {value!r} is no {kind}")
+    return value
 
 
 def read(path: Path) -> list[Event]:
@@ -326,7 +344,10 @@ def read(path: Path) -> list[Event]:
 
     Raises ``Unreadable`` for damage anywhere else.
     """
-    lines = path.read_bytes().split(b"\n")
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror}") from error
     whole, torn = lines[:-1], lines[-1]
     found = []
     for number, line in enumerate(whole, 1):

@@ -25,6 +25,8 @@ _RETRY_REAL_SECONDS = 0.2
 _ANSWERED_BY_A_LIST = ("list_triggers", "ponder_events")
 _MUST_SAY = {"create_trigger": ("id",), "create_api_key": ("id",), "log_in": ("token",)}
 """What an answer must hold to be right."""
+_DATED = ("create_trigger", "list_triggers", "ponder_events")
+"""Whose answers show rows with a date that a judge asks for."""
 
 
 @dataclass(frozen=True)
@@ -62,18 +64,20 @@ def judge(operation: str, reply: Reply, name: str = "") -> Judged:
         right = isinstance(data, dict) and all(data.get(key) for key in _MUST_SAY.get(operation, ()))
     if operation == "create_trigger":
         right = right and data.get("name") == name
-    if right and operation == "ponder_events":
-        return Judged(Outcome.GOOD, newest(data)) if data else Judged(Outcome.WRONG_BODY)
-    return Judged(Outcome.GOOD if right else Outcome.WRONG_BODY)
+    if not right or (operation == "ponder_events" and not data):
+        return Judged(Outcome.WRONG_BODY)
+    if operation not in _DATED:
+        return Judged(Outcome.GOOD)
+    return Judged(Outcome.GOOD, newest([data] if isinstance(data, dict) else data, ids=operation == "ponder_events"))
 
 
-def newest(events: list[Any]) -> int:
-    """The latest ``created_at`` in microseconds since the epoch; without dates the highest id; without both 0."""
+def newest(events: list[Any], *, ids: bool = True) -> int:
+    """The latest ``created_at`` in microseconds since the epoch; without dates the highest id (if wanted), else 0."""
     rows = [event for event in events if isinstance(event, dict)]
     dates = [_microseconds(row["created_at"]) for row in rows if row.get("created_at")]
     if dates:
         return max(dates)
-    return max((int(row["id"]) for row in rows if str(row.get("id", "")).isdigit()), default=0)
+    return max((int(row["id"]) for row in rows if ids and str(row.get("id", "")).isdigit()), default=0)
 
 
 def _microseconds(moment: object) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.clock import Duration, Instant
+from harness.clock import Clock, Duration, Instant
 from harness.cloud.session import GLOBAL_REGION, Cloud
 from harness.probes.health import Probed
 from harness.timeline import AlarmChanged, AlarmNotified, DatabaseEvent, LagMeasured, TasksCounted
@@ -146,10 +146,11 @@ def probes(cloud: Cloud, check: str) -> list[Probed]:
     ]
 
 
-def notifications(cloud: Cloud, region: str, queue: str, now: Instant) -> list[AlarmNotified]:
-    """Take what the alarms' queue holds; each message is deleted once it is in the record's hands."""
+def notifications(cloud: Cloud, region: str, queue: str, clock: Clock) -> list[AlarmNotified]:
+    """Take what the alarms' queue holds, by when it was received; each message is deleted once it is in our hands."""
     taken = []
     answer = cloud.call("sqs", region, "receive_message", QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=0)
+    now = clock.now()
     for message in answer.get("Messages", []):
         body = json.loads(message["Body"])
         alarm = json.loads(body["Message"]) if "Message" in body else body

@@ -9,13 +9,17 @@ from typing import Any
 from harness.clock import Clock, Instant
 from harness.data.remote import Hand
 from harness.errors import CloudFault
-from harness.ledger import Jobs, View
+from harness.ledger import Jobs, View, Wal
 
 _LIMIT_SECONDS = 30.0
 
 _ROWS = """
 select replace(name, 'gd-', ''), array_agg((extract(epoch from created_at) * 1000000)::bigint), array_agg(region)
 from triggers where name like 'gd-%' and created_at >= to_timestamp({since}) group by name
+"""
+_WAL = """
+select (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end - '0/0')::bigint,
+(pg_last_wal_replay_lsn() - '0/0')::bigint, (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint
 """
 _CANARY = """
 select id::text, extract(epoch from created_at)::float8 from triggers
@@ -61,7 +65,21 @@ def database(source: Source, clock: Clock, since: Instant) -> View:
         clock.now().nanoseconds,
         {row[0]: len(row[1]) for row in rows},
         {row[0]: tuple((_virtual(clock, at), by or "") for at, by in zip(row[1], row[2], strict=True)) for row in rows},
+        _wal(source, clock),
     )
+
+
+def _wal(source: Source, clock: Clock) -> Wal | None:
+    """Where it stands in its write-ahead log; ``None`` where it does not tell, as an Aurora writer does not.
+
+    ``pg_last_wal_replay_lsn`` stays what it was once a replica is promoted, and needs no special right:
+    https://www.postgresql.org/docs/16/functions-admin.html#FUNCTIONS-RECOVERY-CONTROL
+    """
+    try:
+        end, replayed, started = source.hand.sql(source.endpoint, _WAL, limit_seconds=_LIMIT_SECONDS)[0]
+    except CloudFault:
+        return None
+    return None if end is None else Wal(end, replayed, _virtual(clock, started) * 1000)
 
 
 def jobs(source: Source, clock: Clock, since: Instant, until: Instant) -> Jobs:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.clock import Duration, Instant
+from harness.clock import Duration, Instant, seconds
 from harness.judges import windows
 from harness.judges.windows import Window
 from harness.record import Record
@@ -12,6 +13,8 @@ from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured, WriterSee
 from harness.verdicts import Number, Ruling, Verdict
 
 PROMISE = "lag_alarm"
+PERIOD = seconds(60)
+"""A datapoint is dated by the beginning of its period, which is at most so long."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Ringing:
     cleared: AlarmChanged | None
     state_before: str | None
     rang_in_steady: AlarmChanged | None
+    rang_again: AlarmChanged | None
+    """The first ring after it had cleared for which there was no lag above the threshold."""
     astray: AlarmChanged | None
     """The first ring meanwhile of an alarm of that name in a region that the fault does not put behind."""
 
@@ -42,7 +47,8 @@ def lag_alarm(record: Record) -> Verdict:
 
     Definition, each part necessary: not in ALARM in the steady state; OK→ALARM within ``alarm_delay`` of the first lag
     datapoint above ``lag_threshold``; its reason is a lag metric of the replica (or region) that lags; a notification
-    with ALARM arrives; ALARM→OK within ``alarm_clear`` of the undo. Where each region has an alarm of that name, that
+    with ALARM arrives; ALARM→OK within ``alarm_clear`` of the undo; no ring after that without such lag. Where each
+    region has an alarm of that name, that
     of the region which falls behind is meant, and no other may ring while the fault stands. BROKEN as well when the
     alarm has no data, since it cannot ring whatever happens. UNKNOWN when the lag never crossed the threshold, or the
     run ended too early to say.
@@ -163,7 +169,7 @@ def _ringing(record: Record, window: Window, name: str) -> Ringing:
     before = [event for event in changes if event.at < window.began]
     late = window.healed + record.header.objectives.alarm_clear
     rang = next((event for event in changes if window.began <= event.at <= late and event.new == "ALARM"), None)
-    lags = of(record.events, LagMeasured)
+    lags = list(of(record.events, LagMeasured))
     crossed = next((e for e in lags if window.began <= e.at <= window.healed and e.lag_seconds > threshold), None)
     told = of(record.events, AlarmNotified)
     notified = next((e for e in told if rang and _tells(e, rang)), None)
@@ -171,9 +177,20 @@ def _ringing(record: Record, window: Window, name: str) -> Ringing:
     if rang:
         last_ring = [event for event in changes if event.new == "ALARM" and event.at <= late][-1]
         cleared = next((event for event in changes if event.at > last_ring.at and event.new == "OK"), None)
+    over = [event.at for event in lags if event.lag_seconds > threshold]
+    again = _again(changes, rang, over) if rang else None
     in_steady = next((event for event in before if event.new == "ALARM" and event.at >= steady), None)
     state = before[-1].new if before else (changes[0].old if changes else None)
-    return Ringing(window, crossed, rang, notified, cleared, state, in_steady, astray)
+    return Ringing(window, crossed, rang, notified, cleared, state, in_steady, again, astray)
+
+
+def _again(changes: Sequence[AlarmChanged], rang: AlarmChanged, over: Sequence[Instant]) -> AlarmChanged | None:
+    """The first ring after the alarm had cleared with no lag above the threshold to ring for."""
+    clear = next((event.at for event in changes if event.at > rang.at and event.new == "OK"), None)
+    if clear is None:
+        return None
+    rings = (event for event in changes if event.new == "ALARM" and event.at > clear)
+    return next((ring for ring in rings if not any(clear.back(PERIOD) <= at <= ring.at for at in over)), None)
 
 
 def _tells(note: AlarmNotified, rang: AlarmChanged) -> bool:
@@ -230,6 +247,8 @@ def _punctual(record: Record, one: Ringing, name: str) -> tuple[Ruling, str]:
         return Ruling.BROKEN, f"{name} rang {delay} after the lag was too high (allowed: {objectives.alarm_delay})"
     if one.notified is None:
         return Ruling.BROKEN, f"{name} rang, but no notification of it arrived"
+    if one.rang_again:
+        return Ruling.BROKEN, f"{name} rang again after it had cleared, and nothing lagged: {one.rang_again.reason}"
     cleared = one.cleared
     patience = windows.end(record) - one.window.ended
     if cleared is None and patience <= objectives.alarm_clear:

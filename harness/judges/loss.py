@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from harness.clock import Duration, Instant, seconds
-from harness.judges import windows
+from harness.clock import Instant, seconds
+from harness.judges import lapses, windows
+from harness.judges.lapses import Lapse
 from harness.judges.once import once
 from harness.ledger import Ledger, ReadBack, Standing
 from harness.record import Record
@@ -30,6 +31,8 @@ class Losses:
 
     ledger: Ledger
     readback: ReadBack
+    began: Instant
+    """When the steady state began; rows from before are another run's."""
 
     @cached_property
     def rows(self) -> npt.NDArray[np.int32]:
@@ -53,12 +56,23 @@ class Losses:
         return self.acknowledged & absent
 
     @cached_property
-    def split(self) -> Mask:
+    def astray(self) -> Mask:
         """Sent after the promotion, acknowledged, and absent from the new writer: another node must have taken it."""
         promoted = self.readback.promoted_at
         if promoted is None:
             return np.zeros(len(self.lost), np.bool_)
-        split: Mask = self.lost & (self.ledger.writes["sent_at"] > promoted)
+        astray: Mask = self.lost & (self.ledger.writes["sent_at"] > promoted)
+        return astray
+
+    @cached_property
+    def split(self) -> Mask:
+        """Those, and what the old writer is seen to have taken after the promotion, whatever its client was told."""
+        late = {write_id for write_id, *_ in rows_after_promotion(self.readback)}
+        if not late:
+            return self.astray
+        split: Mask = self.astray | np.fromiter(
+            (one in late for one in self.ledger.ids), np.bool_, len(self.ledger.ids)
+        )
         return split
 
     @cached_property
@@ -86,10 +100,39 @@ class Losses:
         """The lost writes that the read-back proves: all of a complete one, else those that another node still has."""
         return self.lost if self.readback.complete else self.lost & (self.elsewhere > 0)
 
-    def span(self, mask: Mask) -> Duration:
-        """From the first to the last of these writes, by the time they were answered."""
-        times = self.ledger.writes["done_at"][mask]
-        return Duration(int(times.max() - times.min())) if len(times) else Duration(0)
+    @property
+    def unrecorded(self) -> frozenset[str]:
+        """The ids of rows that the writer holds from this run, though no request of its record carried them."""
+        found: set[str] = set()
+        for column in self.ledger.role("writer"):
+            view = self.ledger.views[column]
+            for write_id in self.ledger.strangers[column]:
+                if any(at * 1000 >= self.began.nanoseconds for at, _ in view.created.get(write_id, ())):
+                    found.add(write_id)
+        return frozenset(found)
+
+    def answered(self, mask: Mask) -> npt.NDArray[np.int64]:
+        """When these writes were answered, AWS ns."""
+        times: npt.NDArray[np.int64] = self.ledger.writes["done_at"][mask]
+        return times
+
+
+def rows_after_promotion(readback: ReadBack) -> list[tuple[str, int, str, str]]:
+    """Rows that the old writer (or its kept volume) took after its successor was promoted.
+
+    Each with its write id, when it was created (AWS ns), the region whose service wrote it and the node that has it.
+    """
+    promoted = readback.promoted_at
+    if promoted is None:
+        return []
+    return [
+        (write_id, at * 1000, region, view.identifier)
+        for view in readback.views
+        if view.role in ("old_writer", "snapshot")
+        for write_id, rows in view.created.items()
+        for at, region in rows
+        if at * 1000 > promoted
+    ]
 
 
 @once
@@ -98,26 +141,34 @@ def losses(record: Record) -> Losses | None:
     ledger = record.ledger
     if ledger is None or record.readback is None or not ledger.role("writer"):
         return None
-    return Losses(ledger, record.readback)
+    return Losses(ledger, record.readback, windows.begin(record))
 
 
 def no_lost_writes(record: Record) -> Verdict:
-    """Every acknowledged write is found afterwards, but for ``lost_writes`` rows (0 where replication is synchronous).
+    """Every acknowledged write is there afterwards, once, but for ``lost_writes`` rows; no refused write is there.
 
     Acknowledged: 201 seen by the client. Refused: turned away or never sent. Unknown: timed out, reset or a server's
-    error; such a write may be there or not. Lost: acknowledged, and no view of the writer holds it. UNKNOWN when the
-    read-back is incomplete, when its views disagree or when no write was acknowledged. Units: rows; AWS seconds from
-    the first to the last lost write. Source: DESIGN.md, section 5 (RPO).
+    error; such a write may be there or not (*recovered* when it is). Lost: acknowledged, and no view of the writer
+    holds it. Duplicated: there more than once. Unexpected: refused, and there all the same. Stranded: another node
+    holds it and the writer does not. Split-brain: taken by a node whose successor had been promoted. UNKNOWN when the
+    read-back is incomplete, when its views disagree, when the writer holds rows of this run that no request carried
+    (records are missing), or when no write was acknowledged shortly before a fault. Units: rows; AWS seconds from the
+    first lost write's acknowledgement to the last one's or to the fault, whichever is later; bytes of WAL that only
+    the old writer has. Source: Jepsen's set-full, https://github.com/jepsen-io/jepsen/blob/main/jepsen/src/jepsen/
+    checker.clj, where a lost element and a duplicated one each make a history invalid
     """
     return _judge(record, "no_lost_writes")
 
 
 def bounded_loss(record: Record) -> Verdict:
-    """The acknowledged writes that are missing were all answered within a span of at most ``loss_span``.
+    """What a fault loses reaches back at most ``loss_span``, and no further than the replica's lag when it struck.
 
     For asynchronous replication, where losing the writer's region may lose the last moments. Classes and doubts are
-    those of :func:`no_lost_writes`; with a span of zero a single lost write breaks the promise. Units: AWS seconds.
+    those of :func:`no_lost_writes`; with a span of zero a single lost write breaks the promise. A lost write that was
+    acknowledged earlier than the promoted replica can have been behind (:func:`harness.judges.lapses.lag_at`) had been
+    replicated: it breaks the promise however short the span, for whatever lost it knows no bound. Units: AWS seconds.
     Source: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-global-database-disaster-recovery.html
+    (RPO: the time since the last recoverable moment)
     """
     return _judge(record, "bounded_loss")
 
@@ -128,21 +179,41 @@ def _judge(record: Record, promise: str) -> Verdict:
         return Verdict(promise, Ruling.UNKNOWN, "no view of the writer was read back: nothing can be called lost")
     objectives = record.header.objectives
     proven = found.proven
-    lost, span = int(proven.sum()), found.span(proven)
+    lost, lapsed = int(proven.sum()), lapses.lapses(record, found.answered(proven))
+    span = lapses.worst(lapsed)
     if promise == "no_lost_writes":
         broken, allowed = lost > objectives.lost_writes, f"{objectives.lost_writes} rows"
     else:
         broken = span > objectives.loss_span or (lost > 0 and not objectives.loss_span.nanoseconds)
         allowed = str(objectives.loss_span)
-    doubt = _doubt(record, found)
     told = f"{lost} of {int(found.acknowledged.sum())} acknowledged writes are lost, over {span}; allowed: {allowed}"
-    if broken:
-        ruling, reason = Ruling.BROKEN, told
+    wrong = [told] if broken else []
+    wrong += _beyond_the_lag(lapsed) if promise == "bounded_loss" else []
+    wrong += _not_as_told(found)
+    doubt = _doubt(record, found)
+    if wrong:
+        ruling, reason = Ruling.BROKEN, "; ".join(wrong)
     elif doubt:
         ruling, reason = Ruling.UNKNOWN, doubt
     else:
         ruling, reason = Ruling.KEPT, told
     return Verdict(promise, ruling, reason, _figures(record, found), _evidence(record, found))
+
+
+def _beyond_the_lag(lapsed: list[Lapse]) -> list[str]:
+    return [
+        f"{one.unexplained} lost writes were acknowledged more than {one.behind} before {one.window.fault.fault},"
+        " and the promoted replica was not further behind"
+        for one in lapsed
+        if one.unexplained
+    ]
+
+
+def _not_as_told(found: Losses) -> list[str]:
+    """What is on the writer and must not be; being found is proof, however incomplete the read-back."""
+    doubled, unexpected = (int(found.kinds[name].sum()) for name in ("duplicated", "unexpected"))
+    told = [f"{doubled} writes are there more than once"] if doubled else []
+    return told + ([f"{unexpected} writes that were refused are there all the same"] if unexpected else [])
 
 
 def _doubt(record: Record, found: Losses) -> str:
@@ -152,6 +223,8 @@ def _doubt(record: Record, found: Losses) -> str:
         return f"the read-back is incomplete ({missing}): {int(found.lost.sum())} writes were not found"
     if found.disagreeing:
         return f"the views of the writer disagree about {found.disagreeing} writes"
+    if found.unrecorded:
+        return f"the writer holds {len(found.unrecorded)} rows of this run that no request carried: records are missing"
     if not found.acknowledged.any():
         return "no write was acknowledged: none could be lost"
     answered = found.ledger.writes["done_at"][found.acknowledged]
@@ -164,13 +237,19 @@ def _doubt(record: Record, found: Losses) -> str:
 
 def _figures(record: Record, found: Losses) -> dict[str, Number]:
     counts = {f"{name}_writes": int(mask.sum()) for name, mask in found.kinds.items()}
+    lapsed = lapses.lapses(record, found.answered(found.lost))
+    behind = [one.behind.seconds for one in lapsed if one.behind is not None]
     return {
         "acknowledged_writes": int(found.acknowledged.sum()),
         "refused_writes": int(found.ledger.standing(Standing.REFUSED).sum()),
         "unknown_writes": int(found.ledger.standing(Standing.UNKNOWN).sum()),
         **counts,
-        "lost_seconds": round(found.span(found.lost).seconds, 3),
+        "lost_seconds": round(lapses.worst(lapsed).seconds, 3),
+        "lost_wal_bytes": lapses.wal_bytes(found.readback),
+        "lag_at_fault_seconds": round(max(behind), 3) if behind else None,
+        "beyond_lag_writes": sum(one.unexplained for one in lapsed) if behind else None,
         "disagreeing_writes": found.disagreeing,
+        "unrecorded_writes": len(found.unrecorded),
         "allowed_lost_writes": record.header.objectives.lost_writes,
         "allowed_lost_seconds": record.header.objectives.loss_span.seconds,
     }

@@ -183,7 +183,10 @@ def _recovery(
         found = spells(stream.times, stream.good, window.began, bites, window.ended, blur)
         return Recovery(window, stream, one, found, objective, held=False)
     times, flags, at = stream.times, stream.good, one.index
-    held = len(flags) - at >= HOLD_ARRIVALS and Instant(int(times[-1])) - one.at >= HOLD
+    # Of what the next fault ends undisturbed, the next fault's own window tells how it went on.
+    held = (at == 0 and window.ended_by == "another fault") or (
+        len(flags) - at >= HOLD_ARRIVALS and Instant(int(times[-1])) - one.at >= HOLD
+    )
     found = spells(times[:at], flags[:at], window.began, bites, one.at, blur) if at else ()
     if found:
         found = (

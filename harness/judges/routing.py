@@ -127,11 +127,18 @@ def _in_window(
     during = f"during {window.fault.fault}"
     findings += [_at_home(record, one, window.began, window.ended, during, rows) for one in staying]
     arrived = [move[0] for move in moves.values() if move]
-    if moves and len(arrived) == len(moves):
-        figures["last_client_moved_seconds"] = windows.span_seconds(window.began, max(arrived))
+    if moves:
+        moved = windows.span_seconds(window.began, max(arrived)) if len(arrived) == len(moves) else None
+        _keep_longest(figures, "last_client_moved_seconds", moved)
     if arrived:
         findings.append(_leak(record, moving, window, dark, min(arrived), figures))
     return findings
+
+
+def _keep_longest(figures: dict[str, Number], name: str, value: float | None) -> None:
+    """The longest of all windows; ``None``, which is never, is longer than any."""
+    known = figures.get(name, 0.0)
+    figures[name] = None if value is None or known is None else max(float(known), value)
 
 
 def _nearest(record: Record, location: str) -> str:
@@ -175,7 +182,8 @@ def _leak(
     late = [one.span(since, window.ended) for one in moving]
     total = sum(len(one.region) for one in late)
     leaked = sum(int(np.isin(one.region, codes).sum()) for one in late)
-    figures |= {"leaked_arrivals": leaked, "arrivals_after_move": total}
+    for name, count in {"leaked_arrivals": leaked, "arrivals_after_move": total}.items():
+        figures[name] = int(figures.get(name) or 0) + count
     if total and leaked > (1 - record.header.objectives.success_ratio) * total:
         return Ruling.BROKEN, f"{leaked} of {total} arrivals still went to the dark region when all should have moved"
     return Ruling.KEPT, f"{leaked} of {total} arrivals leaked to the dark region"

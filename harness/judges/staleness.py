@@ -15,16 +15,17 @@ import numpy.typing as npt
 
 from harness.clock import Duration, Instant, milliseconds
 from harness.judges import windows
-from harness.judges.streams import good
+from harness.judges.guarantees import DATED, EVENTS, Missed, backward, longest, of_operation, own_writes_missed
 from harness.record import Record, Traffic
 from harness.verdicts import Number, Ruling, Verdict
 
 PROMISE = "bounded_staleness"
-OPERATION = "ponder_events"
+ROWS = 200
+"""So many rows of evidence at most."""
+
+Evidence = dict[str, list[dict[str, Number]]]
 _ROUNDING = milliseconds(1)
 """So far apart the API and the database may tell of one event."""
-DATED = 10**14
-"""An ``observed`` from here on is microseconds since the epoch (1973 and later); below, it is an event's id."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +43,8 @@ class Reads:
 
 def reads(record: Record) -> Reads | None:
     """The dated reads; ``None`` when there are none."""
-    header = record.header
-    if OPERATION not in header.operations:
-        return None
-    rows = record.traffic[record.traffic["operation"] == header.operations.index(OPERATION)]
-    rows = rows[good(record, rows) & (rows["observed"] >= DATED)]
+    rows = of_operation(record, EVENTS)
+    rows = rows[rows["observed"] >= DATED]
     if not len(rows):
         return None
     shown = rows["observed"].astype(np.int64) * 1000
@@ -84,64 +82,84 @@ def _resolution(rows: Traffic) -> Duration:
     return Duration(int(np.percentile(together, 99))) if len(together) else Duration(0)
 
 
-def regressions(record: Record) -> dict[str, int]:
-    """For each location, the reads that showed an older event than one which was answered before they were sent."""
-    header = record.header
-    if OPERATION not in header.operations:
-        return {}
-    rows = record.traffic[record.traffic["operation"] == header.operations.index(OPERATION)]
-    rows = rows[good(record, rows) & (rows["observed"] > 0)]
-    found = {}
-    for code, location in enumerate(header.locations):
-        own = rows[rows["location"] == code]
-        order = np.argsort(own["done"], kind="stable")
-        newest = np.concatenate(([0], np.maximum.accumulate(own["observed"][order].astype(np.int64))))
-        answered = np.searchsorted(own["done"][order], own["sent"], side="right")
-        found[location] = int((own["observed"].astype(np.int64) < newest[answered]).sum())
-    return found
-
-
 def bounded_staleness(record: Record) -> Verdict:
     """Replica reads are at most ``staleness`` old, and in a window of declared lag at most that much older.
 
     Staleness of a read: how long, when it was sent, the oldest event had existed that it did not show; known to one
     resolution (the gap between reads), which is added before a promise is called kept. The window lasts until the
-    replica was proven healed and had ``staleness`` to catch up. Reads that go back in time at one location are
-    counted in the figures. UNKNOWN when reads carry no dates, no event happened, or nobody can say whether one did.
-    Units: AWS seconds. Source: DESIGN.md, section 5.
+    replica was proven healed and had ``staleness`` to catch up. An own write that the customer's own read does not
+    show may have been acknowledged for as long, and no longer (read-your-writes). Reads that go back in time at one
+    location (monotonic reads) are counted: by how much they may is bounded by the staleness itself. UNKNOWN when reads
+    carry no dates, no event happened, or nobody can say whether one did. Units: AWS seconds; reads. Source: DESIGN.md,
+    section 5; https://jepsen.io/consistency/models/read-your-writes (session guarantees)
     """
-    found = reads(record)
-    back = regressions(record)
-    counts: dict[str, Number] = {f"regressions_{location}": count for location, count in back.items()}
-    if found is None:
-        return Verdict(PROMISE, Ruling.UNKNOWN, "no read carries the date of what it showed", counts)
+    found, missed = reads(record), own_writes_missed(record)
+    figures, evidence = _guarantees(record, missed)
+    late = _own_write_late(record, missed or [])
+    ruling, reason = Ruling.UNKNOWN, "no read carries the date of what it showed"
+    if found is not None:
+        limits = _limits(record, found.rows["sent"])
+        over = found.missed_for - limits
+        figures |= _figures(record, found)
+        evidence["stale_reads"] = _rows(record, found, np.flatnonzero(over > 0))
+        ruling, reason = _judge(record, found, limits)
+    if late:
+        ruling, reason = Ruling.BROKEN, f"{late}; {reason}" if ruling is Ruling.BROKEN else late
+    return Verdict(PROMISE, ruling, reason, figures, evidence)
+
+
+def _judge(record: Record, found: Reads, limits: npt.NDArray[np.int64]) -> tuple[Ruling, str]:
     if len(np.unique(found.rows["observed"])) < 2:
-        return Verdict(PROMISE, Ruling.UNKNOWN, "no event happened: nothing could be stale", counts)
-    objectives = record.header.objectives
-    inside = _inside(record, found)
-    limits = np.where(inside, (objectives.staleness + record.header.declared_lag).nanoseconds,
-                      objectives.staleness.nanoseconds)  # fmt: skip
+        return Ruling.UNKNOWN, "no event happened: nothing could be stale"
     over = found.missed_for - limits
     worst = int(np.argmax(over))
-    figures = counts | _figures(record, found, inside)
-    evidence = {"stale_reads": _rows(record, found, np.flatnonzero(over > 0))}
     stale, limit = Duration(int(found.missed_for[worst])), Duration(int(limits[worst]))
     where = f"from {record.header.locations[int(found.rows['location'][worst])]}"
     if over[worst] > 0:
-        reason = f"a read {where} missed an event that was {stale} old (allowed: {limit})"
-        return Verdict(PROMISE, Ruling.BROKEN, reason, figures, evidence)
+        return Ruling.BROKEN, f"a read {where} missed an event that was {stale} old (allowed: {limit})"
     blind = _blind(record, found)
     if blind:
-        return Verdict(PROMISE, Ruling.UNKNOWN, blind, figures, evidence)
+        return Ruling.UNKNOWN, blind
     if over[worst] + found.resolution.nanoseconds > 0:
         reason = f"the stalest read {where} missed {stale} ± {found.resolution}: the error bar straddles {limit}"
-        return Verdict(PROMISE, Ruling.UNKNOWN, reason, figures, evidence)
-    reason = f"no read missed an event older than {stale} ± {found.resolution} (allowed: {limit})"
-    return Verdict(PROMISE, Ruling.KEPT, reason, figures, evidence)
+        return Ruling.UNKNOWN, reason
+    return Ruling.KEPT, f"no read missed an event older than {stale} ± {found.resolution} (allowed: {limit})"
 
 
-def _inside(record: Record, found: Reads) -> npt.NDArray[np.bool_]:
-    sent = found.rows["sent"]
+def _guarantees(record: Record, missed: list[Missed] | None) -> tuple[dict[str, Number], Evidence]:
+    back = backward(record)
+    far = [one.furthest for one in back.values()]
+    figures: dict[str, Number] = {f"regressions_{location}": one.reads for location, one in back.items()}
+    figures["furthest_regression_seconds"] = max((one.seconds for one in far if one is not None), default=None)
+    figures["own_writes_missed"] = None if missed is None else len(missed)
+    figures["own_write_missed_seconds"] = None if missed is None else round(longest(missed).seconds, 3)
+    rows: Evidence = {"own_writes_missed": [
+        {"at": str(one.at), "location": one.location, "missed_seconds": round(one.since.seconds, 3)}
+        for one in (missed or [])[:ROWS]
+    ]}  # fmt: skip
+    return figures, rows
+
+
+def _own_write_late(record: Record, missed: list[Missed]) -> str:
+    """In words, the first own write that was not shown for longer than it may; empty when there is none."""
+    if not missed:
+        return ""
+    limits = _limits(record, np.array([one.at.nanoseconds for one in missed]))
+    for one, allowed in zip(missed, limits.tolist(), strict=True):
+        if one.since.nanoseconds > allowed:
+            told = f"a read from {one.location} did not show an own write acknowledged {one.since} before"
+            return f"{told} (allowed: {Duration(allowed)})"
+    return ""
+
+
+def _limits(record: Record, sent: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """How old what a read shows may be, in AWS ns, by when it was sent."""
+    objectives = record.header.objectives
+    inside = (objectives.staleness + record.header.declared_lag).nanoseconds
+    return np.where(_inside(record, sent), inside, objectives.staleness.nanoseconds)
+
+
+def _inside(record: Record, sent: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     inside = np.zeros(len(sent), np.bool_)
     for window in windows.windows(record):
         ended = window.healed + record.header.objectives.staleness
@@ -149,7 +167,9 @@ def _inside(record: Record, found: Reads) -> npt.NDArray[np.bool_]:
     return inside
 
 
-def _figures(record: Record, found: Reads, inside: npt.NDArray[np.bool_]) -> dict[str, Number]:
+def _figures(record: Record, found: Reads) -> dict[str, Number]:
+    inside = _inside(record, found.rows["sent"])
+
     def largest(values: npt.NDArray[np.int64], mask: npt.NDArray[np.bool_]) -> float:
         return round(int(values[mask].max(initial=0)) / 1e9, 3)
 
@@ -173,5 +193,5 @@ def _rows(record: Record, found: Reads, numbers: npt.NDArray[np.intp]) -> list[d
             "newest_shown": str(Instant(int(found.rows["observed"][number]) * 1000)),
             "missed_seconds": round(int(found.missed_for[number]) / 1e9, 3),
         }
-        for number in numbers[:200].tolist()
+        for number in numbers[:ROWS].tolist()
     ]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from harness.clock import Instant
 from harness.judges import windows
-from harness.judges.loss import ROWS, losses
+from harness.judges.loss import ROWS, losses, rows_after_promotion
 from harness.judges.outage import recoveries
 from harness.judges.windows import Window
-from harness.ledger import ReadBack
 from harness.record import Record
 from harness.timeline import DatabaseEvent, Decided, WriterSeen, of
 from harness.verdicts import Number, Ruling, Verdict
@@ -32,9 +31,12 @@ def single_writer(record: Record) -> Verdict:
             return Verdict(promise, Ruling.UNKNOWN, "the writer moved, but nobody saw when it was promoted")
         return Verdict(promise, Ruling.KEPT, "no other node was promoted: there was one writer throughout")
     promoted = Instant(readback.promoted_at)
-    late = _created_after(readback, promoted.nanoseconds)
+    late: Rows = [
+        {"write_id": write_id, "created_at": str(Instant(at)), "service_region": region, "node": node}
+        for write_id, at, region, node in rows_after_promotion(readback)
+    ]
     found = losses(record)
-    astray = int(found.split.sum()) if found and readback.complete else 0
+    astray = int(found.astray.sum()) if found and readback.complete else 0
     figures: dict[str, Number] = {
         "late_rows_on_old_writer": len(late),
         "acknowledged_elsewhere": astray,
@@ -50,17 +52,6 @@ def single_writer(record: Record) -> Verdict:
     if not readback.complete:
         return Verdict(promise, Ruling.UNKNOWN, "the read-back is incomplete", figures)
     return Verdict(promise, Ruling.KEPT, f"the old writer took no row after the promotion at {promoted}", figures)
-
-
-def _created_after(readback: ReadBack, promoted_at: int) -> Rows:
-    return [
-        {"write_id": write_id, "created_at": str(Instant(at * 1000)), "service_region": region, "node": view.identifier}
-        for view in readback.views
-        if view.role in ("old_writer", "snapshot")
-        for write_id, rows in view.created.items()
-        for at, region in rows
-        if at * 1000 > promoted_at
-    ]
 
 
 def automatic(record: Record) -> Verdict:

@@ -199,7 +199,7 @@ class Observers:
                 self._record_changes(alarm)
         queue = self._estate.platform.queues.get(region)
         if queue:
-            for note in observation.notifications(cloud, region, queue, now):
+            for note in observation.notifications(cloud, region, queue, self._estate.clock):
                 self.sight.notified.add((region, note.alarm, note.new))
                 self._timeline.add(note)
         for event in observation.database_events(cloud, region, self._began, now):

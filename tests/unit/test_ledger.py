@@ -6,7 +6,7 @@ import pytest
 
 from harness.clock import Anchor, Clock, monotonic_nanoseconds
 from harness.errors import Unreadable
-from harness.ledger import Jobs, Ledger, ReadBack, Standing, View, join, read, standings, write
+from harness.ledger import Jobs, Ledger, ReadBack, Standing, View, Wal, join, read, standings, write
 from harness.requests import NO_WRITE, OPERATIONS, RECORD, Outcome, Requests
 
 CLOCK = Clock(2.0, Anchor(0, 1_000))
@@ -109,7 +109,7 @@ def test_two_hundred_thousand_writes_are_joined_in_a_moment() -> None:
 
 def test_a_readback_survives_its_file(tmp_path: Path) -> None:
     created = {identity(1).hex(): ((1_700_000_000_000_000, "eu-west-1"),)}
-    one = View("api", "eu-west-1", "api.test", "writer", 7, {identity(1).hex(): 1}, created)
+    one = View("api", "eu-west-1", "api.test", "writer", 7, {identity(1).hex(): 1}, created, Wal(900, None, 5))
     jobs = Jobs(("1", "2"), ("1",), {"1": 2}, ("2",))
     full = ReadBack(True, ("sql us-east-1",), (one,), jobs, 99)
     for readback in (full, ReadBack(complete=False)):
@@ -126,6 +126,7 @@ def test_a_readback_survives_its_file(tmp_path: Path) -> None:
         ({"views": [{"source": "api"}]}, "'region' is missing"),
         ({"jobs": {"events": []}}, "'processed' is missing"),
         ({"views": 3}, "not iterable"),
+        ({"version": 3}, "version: 3 is not 2"),
     ],
 )
 def test_a_wrong_readback_names_what_is_wrong(tmp_path: Path, change: dict[str, object], problem: str) -> None:
@@ -144,6 +145,19 @@ def test_a_wrong_view_is_unreadable(tmp_path: Path, field: str, value: object) -
     values["views"][0][field] = value
     path.write_text(json.dumps(values))
     with pytest.raises(Unreadable, match="is not"):
+        read(path)
+
+
+def test_a_readback_of_version_one_knows_no_positions(tmp_path: Path) -> None:
+    path = tmp_path / "readback.json"
+    write(path, ReadBack(complete=True, views=(view("writer", w1=1),)))
+    values = json.loads(path.read_text())
+    del values["version"], values["views"][0]["wal"]
+    path.write_text(json.dumps(values))
+    assert read(path).views[0].wal is None
+    values["views"][0]["wal"] = {"end": 1.5, "replayed": None, "up_since": 1}
+    path.write_text(json.dumps(values))
+    with pytest.raises(Unreadable, match=r"1\.5 is not int"):
         read(path)
 
 

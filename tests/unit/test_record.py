@@ -142,3 +142,49 @@ def test_a_damaged_record_is_unreadable(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(Unreadable, match="damaged"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"at":"1","kind":"note","text":"x"}',
+        '{"at":-1,"kind":"note","text":"x"}',
+        '{"at":99999999999999999999,"kind":"note","text":"x"}',
+        '{"at":true,"kind":"unheard of"}',
+        '{"at":1,"kind":"note"}',
+        '{"at":1,"kind":"note","text":7}',
+        '{"at":1,"kind":"lag","replica":"r","region":"e","lag_seconds":NaN}',
+        '{"at":1,"kind":"lag","replica":"r","region":"e","lag_seconds":true}',
+        '{"at":1,"kind":"addresses","region":"e","addresses":[1]}',
+        '{"at":1,"kind":"addresses","region":"e","addresses":"10.1.10.80"}',
+        "[]",
+        "null",
+    ],
+)
+def test_a_line_that_is_no_event_is_named(tmp_path: Path, line: str) -> None:
+    path = folder(tmp_path) / "timeline.jsonl"
+    path.write_text(f"{line}\n")
+    with pytest.raises(Unreadable, match=r"timeline\.jsonl: line 1 is damaged"):
+        load(tmp_path)
+
+
+def test_an_event_of_a_later_kind_and_a_whole_number_of_lag_are_read(tmp_path: Path) -> None:
+    path = folder(tmp_path) / "timeline.jsonl"
+    path.write_text(
+        '{"at":1,"kind":"eclipse","of":"moon"}\n{"at":2,"kind":"lag","replica":"","region":"e","lag_seconds":1}\n'
+    )
+    kinds = [event.kind for event in load(tmp_path).events]
+    assert kinds == ["note", "lag"]
+
+
+def test_an_empty_timeline_is_damage(tmp_path: Path) -> None:
+    (folder(tmp_path) / "timeline.jsonl").write_bytes(b"")
+    assert "timeline.jsonl is empty: nothing is known but the traffic" in load(tmp_path).damage
+
+
+def test_a_figure_beyond_all_time_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    write_header(path, HEADER)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "deadline_seconds": float("inf")}))
+    with pytest.raises(Unreadable, match=r"run\.json: deadline_seconds: "):
+        read_header(path)

@@ -15,7 +15,7 @@ from harness.header import ClientPolicy, Header
 from harness.ledger import ReadBack, View
 from harness.objectives import Objectives
 from harness.record import Record, traffic
-from harness.requests import OPERATIONS, RECORD, Outcome, Requests, address_number
+from harness.requests import NO_WRITE, OPERATIONS, RECORD, Outcome, Requests, address_number
 from harness.timeline import AddressesSeen, DnsAnswered, Event, FaultInjected, FaultUndone, PhaseBegan
 from harness.verdicts import Outcome as Ended
 
@@ -24,6 +24,7 @@ START = 10**12
 ANCHOR = Anchor(START, EPOCH)
 HOME, NEXT = "us-east-1", "eu-west-1"
 ADDRESS = {HOME: "10.1.10.80", NEXT: "10.2.10.80"}
+PEER = {region: address_number(text) for region, text in ADDRESS.items()}
 LOCATIONS = ("america", "europe")
 JOURNEYS = OPERATIONS[:4]
 """The usual mix: what scripted clients ask for, in turn."""
@@ -114,21 +115,19 @@ def run(
     told = header(rate_per_second=dict.fromkeys(LOCATIONS, rate), **changes)
     parts = []
     for code, location in enumerate(told.locations):
-        rows = np.zeros(round(end * rate), RECORD)
-        for number in range(len(rows)):
+        table = []
+        for number in range(round(end * rate)):
             second = (number + 0.5) / rate
-            operation = number % len(JOURNEYS)
-            broken = bad(location, JOURNEYS[operation], second)
+            operation = JOURNEYS[number % len(JOURNEYS)]
+            broken = bad(location, operation, second)
             intended = START + round(second * 1e9)
-            rows[number]["intended"], rows[number]["sent"] = intended, intended + 1000
-            rows[number]["done"] = intended + round((5 if broken else slow) * 1e9)
-            rows[number]["operation"], rows[number]["location"] = operation, code
-            rows[number]["outcome"] = outcome if broken else Outcome.GOOD
-            rows[number]["address"] = address_number(ADDRESS[where(location, second)])
-            if JOURNEYS[operation] == "create_trigger":
-                rows[number]["write_id"] = write_id(code, number)
-            if JOURNEYS[operation] == "ponder_events" and observed:
-                rows[number]["observed"] = observed(location, second)
+            done = intended + round((5 if broken else slow) * 1e9)
+            shown = observed(location, second) if operation == "ponder_events" and observed else 0
+            told_as = outcome if broken else Outcome.GOOD
+            row_id = write_id(code, number) if operation == "create_trigger" else NO_WRITE
+            table.append((intended, intended + 1000, done, number % len(JOURNEYS), told_as, 0, code,
+                          PEER[where(location, second)], row_id, shown, 0))  # fmt: skip
+        rows = np.array(table, RECORD)
         parts.append(Requests(Path(f"requests-{location}.bin"), code, Clock(1.0, ANCHOR), rows, 0))
     found = sorted(story(end=end) if events is None else events, key=lambda event: event.at)
     return Record(told, tuple(found), traffic(parts), tuple(parts), readback)

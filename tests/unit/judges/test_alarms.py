@@ -52,6 +52,14 @@ def test_each_part_of_the_promise_can_break_it() -> None:
     assert "replica-1" in verdict(other, TOLD, CLEARED).reason
 
 
+def test_a_ring_after_it_cleared_needs_a_lag_of_its_own() -> None:
+    again = (RANG, TOLD, changed(215, "ALARM", "OK"), changed(225, "OK", "ALARM"))
+    assert "rang again" in verdict(*again).reason
+    assert verdict(*again).ruling is Ruling.BROKEN
+    second = [*lag(), LagMeasured(at(221), "replica-1", "eu-central-1", 90.0)]
+    assert verdict(*again, changed(235, "ALARM", "OK"), lags=second).ruling is Ruling.KEPT
+
+
 def test_what_cannot_be_told_is_unknown() -> None:
     assert verdict(RANG, TOLD, CLEARED, lags=lag(10)).ruling is Ruling.UNKNOWN
     assert verdict(alarm_delay=seconds(180)).ruling is Ruling.UNKNOWN

@@ -63,6 +63,37 @@ def test_a_token_that_the_other_region_refuses():
     assert f"signed in at {HOME}" in found.reason
 
 
+def told_401(outcome: Outcome, until: float):
+    """The other region says 401 to whatever carries a token, from the move until then; the public read ends so."""
+    record = run(lambda _, operation, second: 60 <= second < until, where=moved, outcome=Outcome.UNAUTHORIZED)
+    rows = record.traffic
+    rows["outcome"][(rows["operation"] == 2) & (rows["outcome"] != Outcome.GOOD)] = outcome
+    return sessions(record)
+
+
+@pytest.mark.parametrize(
+    ("public", "until", "ruling"),
+    [
+        (Outcome.GOOD, 150, Ruling.BROKEN),
+        (Outcome.WRONG_BODY, 150, Ruling.UNKNOWN),
+        (Outcome.WRONG_BODY, 80, Ruling.KEPT),
+        (Outcome.GOOD, 149, Ruling.UNKNOWN),
+    ],
+    ids=["a wrong secret", "its database never came", "its database came", "too few to tell"],
+)
+def test_a_database_that_is_away_is_no_wrong_secret(public, until, ruling):
+    assert told_401(public, until).ruling is ruling
+
+
+def test_one_task_of_two_with_another_secret_is_told():
+    record = run(
+        lambda _, __, second: 60 <= second < 150 and round(second * 8) // 4 % 2 == 0,
+        where=moved,
+        outcome=Outcome.UNAUTHORIZED,
+    )
+    assert sessions(record).ruling is Ruling.BROKEN
+
+
 def test_a_session_that_never_moved_says_nothing():
     assert sessions(run(where=home)).ruling is Ruling.UNKNOWN
 

@@ -120,6 +120,17 @@ def test_of_several_faults_the_worst_wins() -> None:
     assert verdict.evidence["recovery"][-1]["fault"] == "Pause cache of us-east-1"
 
 
+def test_what_the_next_fault_ends_undisturbed_is_told_by_that_ones_window() -> None:
+    first = "Shrink api-gateway of eu-west-1"
+    events = [event for event in story(undone=150) if not isinstance(event, FaultUndone)]
+    events += [FaultInjected(at(28), first, 1, at(28).nanoseconds, "faithful", "seen", ()),
+               FaultUndone(at(151), first, 0, ""), FaultUndone(at(150), story()[-3].fault, 0, "")]  # fmt: skip
+    ordered = sorted(events, key=lambda event: event.at)
+    found = recoveries(run(events=ordered))
+    assert {one.window.ended_by for one in found} == {"another fault", "undone"}
+    assert all(one.ruling is Ruling.KEPT for one in found)
+
+
 def test_a_run_that_did_not_finish_keeps_nothing_but_breaks_what_it_proves() -> None:
     assert ruling(run_ended(None)) is Ruling.UNKNOWN
     assert ruling(run_ended(Ended.ABORTED)) is Ruling.UNKNOWN

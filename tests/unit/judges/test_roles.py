@@ -7,7 +7,7 @@ from harness.judges.bench import judge_one
 from harness.objectives import Objectives
 from harness.timeline import Event, RoleChanged, RoleSeen
 from harness.verdicts import Ruling
-from tests.unit.judges.scripted import HOME, NEXT, at, run, story
+from tests.unit.judges.scripted import HOME, NEXT, at, refuge, run, story
 
 CHANGED = RoleChanged(at(40), HOME, "viewer")
 
@@ -18,7 +18,9 @@ def seen(region: str, until: float, last: float = 120) -> list[Event]:
 
 def verdict(*events: Event):
     told = [*story(), *events]
-    return judge_one(run(events=told, objectives=Objectives(role_staleness=seconds(30))), "fresh_roles")[0]
+    return judge_one(run(events=told, where=refuge, objectives=Objectives(role_staleness=seconds(30))), "fresh_roles")[
+        0
+    ]
 
 
 def test_an_old_role_may_be_acted_on_until_the_limit_and_no_longer() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from harness.clock import seconds
 from harness.header import Stream
 from harness.judges.bench import judge_one
@@ -58,6 +60,20 @@ def test_leakage_after_all_should_have_moved_breaks_it() -> None:
     verdict = one(run(down, where=leaky, objectives=Objectives(success_ratio=0.95, recovery_time=seconds(115))))
     assert verdict.ruling is Ruling.BROKEN
     assert verdict.figures["leaked_arrivals"] == 8 * 8
+
+
+def test_of_several_faults_the_last_move_and_every_leak_count() -> None:
+    events = [*story(struck=30, undone=90), *story(struck=150, undone=210)[5:]]
+
+    def twice(location: str, second: float) -> str:
+        return NEXT if 60 <= second < 95 or 160 <= second < 215 else HOME
+
+    found = one(run(lambda location, operation, second: 30 <= second < 62 or 150 <= second < 162, where=twice,
+                    events=events))  # fmt: skip
+    assert found.figures["last_client_moved_seconds"] == pytest.approx(30, abs=0.2)
+    assert found.figures["arrivals_after_move"] > 2 * 8 * 20 - 8  # what is left of the second window after 30 s
+    stays = one(run(where=lambda location, second: NEXT if 160 <= second < 215 else HOME, events=events))
+    assert stays.figures["last_client_moved_seconds"] is None
 
 
 def test_addresses_of_no_known_region_make_it_unknown() -> None:

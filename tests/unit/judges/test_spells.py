@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -57,3 +58,40 @@ def test_the_truth_lies_between_shortest_and_longest(first: float, calm: float, 
     one, two = found(bad, until=bad[1][1])
     assert one.shortest.seconds - 0.25 <= first <= one.longest.seconds + 0.25
     assert two.shortest.seconds - 0.25 <= bad[1][1] - bad[1][0] <= two.longest.seconds + 0.25
+
+
+def test_flapping_lasts_from_its_first_bad_arrival_to_its_last() -> None:
+    (one,) = found([(40, 50), (90, 100), (140, 150), (190, 195)], until=196)
+    assert one == Spell(
+        BEGAN + seconds(39.75), BEGAN + seconds(40), BEGAN + seconds(194.75), BEGAN + seconds(196)
+    )  # fmt: skip
+
+
+def test_a_spell_ends_at_the_next_arrival() -> None:
+    first, second = found([(0, 50), (90, 200)])
+    assert (first.last_bad, first.ended) == (BEGAN + seconds(49.75), BEGAN + seconds(50))
+    assert (second.began, second.last_bad) == (BEGAN + seconds(89.75), BEGAN + seconds(199.75))
+
+
+@pytest.mark.parametrize(("again", "count"), [(80.0, 1), (80.25, 2)])
+def test_thirty_seconds_of_good_arrivals_part_two_spells(again: float, count: int) -> None:
+    """The last bad arrival is at 49.75 s, and the last good one a quarter of a second before the next bad one."""
+    assert len(found([(0, 50), (again - 0.25, 200)])) == count
+
+
+@pytest.mark.parametrize(("first_bad", "began"), [(30.0, 0.0), (30.25, 30.0)])
+def test_a_stream_that_worked_for_thirty_seconds_was_not_down_before(first_bad: float, began: float) -> None:
+    (one,) = found([(first_bad, 200)])
+    assert one.began == BEGAN + seconds(began)
+
+
+def test_two_bad_arrivals_next_to_each_other_are_one_spell_however_far_apart() -> None:
+    times = BEGAN.nanoseconds + np.array([0, 40, 80, 81]) * 10**9
+    flags = np.array([False, False, False, True])
+    assert len(spells(times, flags, BEGAN, BEGAN, BEGAN + seconds(81))) == 1
+
+
+def test_one_good_arrival_after_a_silence_parts_them() -> None:
+    times = BEGAN.nanoseconds + np.array([0, 1, 2, 40, 41, 42, 43, 44]) * 10**9
+    flags = np.array([False, False, False, True, False, False, False, True])
+    assert len(spells(times, flags, BEGAN, BEGAN, BEGAN + seconds(44))) == 2

@@ -7,7 +7,7 @@ from harness.judges.bench import judge_one
 from harness.objectives import Objectives
 from harness.timeline import PhaseBegan, TasksCounted
 from harness.verdicts import Ruling
-from tests.unit.judges.scripted import HOME, NEXT, at, run, story
+from tests.unit.judges.scripted import HOME, NEXT, at, home, refuge, run, story
 
 
 def counted(second: float, region: str, running: int, desired: int = 2, service: str = "api-gateway") -> TasksCounted:
@@ -20,7 +20,8 @@ SMALL = [counted(-5, HOME, 2), counted(-5, NEXT, 1, 1)]
 
 def verdict(*counts: TasksCounted, events=None, **changes):
     changes = {"objectives": Objectives(scale_time=seconds(60)), **changes}
-    return judge_one(run(events=[*(story() if events is None else events), *counts], **changes), "ready_standby")[0]
+    told, where = (story(), refuge) if events is None else (events, home)
+    return judge_one(run(events=[*told, *counts], where=where, **changes), "ready_standby")[0]
 
 
 def test_a_standby_of_full_size_is_ready_and_needs_no_time():

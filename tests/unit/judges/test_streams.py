@@ -7,9 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.clock import Instant
-from harness.judges.streams import BLIP_ARRIVALS, excess, longest_gap, lucky, outages, settled, tolerance, turn
-from tests.unit.judges.scripted import at
+from harness.clock import Instant, seconds
+from harness.judges.streams import (
+    BLIP_ARRIVALS,
+    excess,
+    good,
+    longest_gap,
+    lucky,
+    outages,
+    percentiles,
+    settled,
+    streams,
+    tolerance,
+    turn,
+)
+from harness.record import TRAFFIC
+from tests.unit.judges.scripted import at, run
 
 FLAGS = st.lists(st.booleans(), min_size=1, max_size=120)
 OBJECTIVE = st.sampled_from([0.5, 0.9, 0.98, 1.0])
@@ -120,3 +133,69 @@ def test_a_bad_arrival_later_than_luck_explains_moves_nothing() -> None:
 def test_good_arrivals_in_a_row_are_luck_where_some_always_succeeded(pattern: list[bool], expected: int) -> None:
     flags = np.array(pattern * 20)
     assert lucky(flags, len(flags) - 1) == expected
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=24), OBJECTIVE)
+def test_excess_is_its_definition(flags: list[bool], objective: float) -> None:
+    def beyond(part: list[bool]) -> float:
+        return part.count(False) - (1 - objective) * len(part)
+
+    for first, worst in enumerate(excess(np.array(flags), objective).tolist()):
+        ends = range(first, len(flags))
+        naive = max(beyond(flags[a : b + 1]) for a in ends for b in range(a, len(flags)))
+        assert worst == pytest.approx(naive, abs=1e-9)
+
+
+def test_outages_are_counted_where_good_turns_to_bad() -> None:
+    turned = {"": 0, "1": 0, "0": 1, "10": 1, "01": 1, "0101": 2, "11011": 1, "0011": 1, "110100": 2}
+    for text, count in turned.items():
+        assert outages(np.array([one == "1" for one in text], np.bool_)) == count, text
+
+
+def test_the_longest_gap_of_nothing_is_the_whole_span_and_of_no_span_none() -> None:
+    nothing = np.empty(0, np.int64), np.empty(0, np.bool_)
+    assert longest_gap(*nothing, at(0), at(9)) == seconds(9)
+    assert longest_gap(*nothing, at(0), at(0)) == seconds(0)
+
+
+def test_noise_is_two_arrivals_or_those_of_half_a_second() -> None:
+    assert tolerance(seconds_apart(1)) == 2
+    for every_ms, noise in [(1000, 2), (250, 2), (100, 5), (10, 50)]:
+        assert tolerance(np.arange(0, 31) * every_ms * 10**6) == pytest.approx(noise)
+    assert tolerance(np.array([0, 10**8])) == 5
+
+
+def test_an_excess_of_exactly_the_noise_is_noise() -> None:
+    flags = np.array([True, False, False, True, True, True])
+    found = turn(seconds_apart(6), flags, 0.5)
+    assert found is not None
+    assert found.index == 0
+    exact = turn(seconds_apart(6), np.array([True, False, False, True]), 1.0)
+    assert exact is not None
+    assert exact.index == 3
+
+
+def test_percentiles_are_in_milliseconds_from_the_intended_time() -> None:
+    rows = np.zeros(101, TRAFFIC)
+    rows["intended"] = 10**18
+    rows["done"] = 10**18 + np.arange(101) * 10**6 + 123_456
+    assert percentiles(rows) == (50.123, 95.123, 99.123)
+    assert percentiles(rows[:0]) == (0.0, 0.0, 0.0)
+
+
+def test_an_answer_at_its_very_deadline_is_in_time_and_one_at_the_spans_very_end_is_left_out() -> None:
+    record = run(slow=5.0)
+    assert good(record, record.traffic).all()
+    assert not good(run(slow=5.001), run(slow=5.001).traffic).any()
+    last = int(run(end=60).traffic["done"].max())
+    counts = [sum(len(one.good) for one in streams(run(end=60), at(0), Instant(last + more))) for more in (0, 1)]
+    assert counts[1] - counts[0] == 2
+
+
+def test_only_what_the_mix_has_is_a_stream_and_an_empty_one_works() -> None:
+    named = {one.operation for one in streams(run(end=10, mix={"list_triggers": 1, "ponder_events": 2}), at(0), at(9))}
+    assert named == {"list_triggers", "ponder_events"}
+    found = list(streams(run(end=10), at(20), at(30)))
+    assert len(found) == 8
+    assert {one.ratio() for one in found} == {1.0}
+    assert {one.ratio() for one in streams(run(lambda *_: True, end=20), at(0), at(9))} == {0.0}

@@ -4,7 +4,7 @@ import pytest
 
 from harness.requests import Outcome
 from loadtests.routing import Reply
-from loadtests.users import judge, newest
+from loadtests.users import Judged, judge, newest
 
 
 def answer(status: int, data: object, key: str = "data") -> Reply:
@@ -61,3 +61,18 @@ def test_status_and_body_decide(operation: str, reply: Reply, outcome: Outcome) 
 )
 def test_the_newest_event_is_observed(events: list[object], observed: int) -> None:
     assert newest(events) == observed
+
+
+@pytest.mark.parametrize(
+    ("operation", "reply", "observed"),
+    [
+        ("create_trigger", answer(201, {**ROW, "created_at": "2026-01-01T00:00:00.000001Z"}), 1_767_225_600_000_001),
+        ("create_trigger", answer(201, ROW), 0),
+        ("list_triggers", answer(200, [{"id": "7", "created_at": "2026-01-01T00:00:00Z"}]), 1_767_225_600_000_000),
+        ("list_triggers", answer(200, [{"id": "7"}]), 0),
+        ("list_triggers", answer(200, []), 0),
+        ("ponder_events", answer(200, [{"id": "7"}]), 7),
+    ],
+)
+def test_own_triggers_are_dated_and_only_events_have_ids(operation: str, reply: Reply, observed: int) -> None:
+    assert judge(operation, reply, "gd-1") == Judged(Outcome.GOOD, observed)

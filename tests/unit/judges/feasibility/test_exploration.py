@@ -106,7 +106,9 @@ def test_grouping_delays_by_kind_misses_nothing_that_brute_force_finds(
 
 @FEW
 @given(platforms(), st.data(), st.randoms(use_true_random=False))
-def test_no_course_of_quick_and_slow_events_is_worse_than_the_worst(told: Configuration, data: st.DataObject, dice) -> None:
+def test_no_course_of_quick_and_slow_events_is_worse_than_the_worst(
+    told: Configuration, data: st.DataObject, dice
+) -> None:
     platform = Platform(told)
     faults = frozenset({data.draw(st.sampled_from(platform.faults()))})
     few = courses(platform, faults)
