@@ -1,8 +1,8 @@
 """Every course that a fault can take: the state machine run with each stage as quick or as slow as it may be.
 
-Delays of one kind go together (both checks slow, say); delays of different kinds do not, so that races between an
-alarm and a failover, or a check and a promotion, are met in every order. ``tests/unit/judges/feasibility`` holds the
-result against all combinations of single delays on small models.
+Every event is as quick or as slow as it may be, each for itself where they are few, so that races between an alarm and
+a failover, or the checks of two regions, are met in every order. Where they are many, delays of one kind go together.
+``tests/unit/judges/feasibility`` holds the result against brute force on small models.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from harness.timings import Range
 BEST, TYPICAL, WORST = 0, 1, 2
 Pick = Callable[[Event], int]
 _MOST_STEPS = 80
+_SINGLY = 9
+"""Up to so many events are combined one by one: checks of two regions may be as quick as slow, each for itself."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ def amount(span: Range, pick: int) -> Duration:
     return (span.best, span.typical, span.worst)[pick]
 
 
-def run(platform: Platform, faults: frozenset[Fault], pick: Pick, seen: set[str] | None = None) -> Course:
-    """One course, each event delayed as ``pick`` says; the kinds of the events that could come go to ``seen``.
+def run(platform: Platform, faults: frozenset[Fault], pick: Pick) -> Course:
+    """One course, each event delayed as ``pick`` says.
 
     An event whose reason goes away before it comes does not come.
     """
@@ -75,8 +77,6 @@ def run(platform: Platform, faults: frozenset[Fault], pick: Pick, seen: set[str]
             if key not in due:
                 chosen = pick(event)
                 due[key] = (now + sum((amount(one.range, chosen) for one in event.stages), ZERO), len(steps) - 1)
-                if seen is not None:
-                    seen.add(event.kind)
         if not due:
             return Course(faults, tuple(steps))
         key = min(due, key=lambda one: (due[one][0], one))
@@ -87,23 +87,37 @@ def run(platform: Platform, faults: frozenset[Fault], pick: Pick, seen: set[str]
 
 
 def courses(platform: Platform, faults: frozenset[Fault]) -> tuple[Course, ...]:
-    """The courses with every combination of best and worst delays of the kinds of event that come up."""
-    kinds: list[str] = []
-    found: dict[tuple[int, ...], Course] = {}
-    while True:
+    """The courses of every combination of best and worst delays: of single events, or of kinds where those are many."""
+    found = _combined(platform, faults, lambda event: event.key, _SINGLY)
+    if found is None:
+        found = _combined(platform, faults, lambda event: event.kind, None)
+    assert found is not None
+    return tuple({tuple((one.at, one.state) for one in course.steps): course for course in found}.values())
+
+
+def _combined(
+    platform: Platform, faults: frozenset[Fault], name: Callable[[Event], str], most: int | None
+) -> list[Course] | None:
+    """A course for every combination of the named; ``None`` when more than ``most`` names come up."""
+    names: list[str] = []
+    while most is None or len(names) <= most:
         seen: set[str] = set()
-        found = {}
-        for choice in product((BEST, WORST), repeat=len(kinds)):
-            found[choice] = run(platform, faults, _by_kind(dict(zip(kinds, choice, strict=True))), seen)
-        if seen <= set(kinds):
-            return tuple(
-                {tuple((one.at, one.state) for one in course.steps): course for course in found.values()}.values()
-            )
-        kinds += sorted(seen - set(kinds))
+        found = [
+            run(platform, faults, _picking(dict(zip(names, choice, strict=True)), name, seen))
+            for choice in product((BEST, WORST), repeat=len(names))
+        ]
+        if seen <= set(names):
+            return found
+        names += sorted(seen - set(names))
+    return None
 
 
-def _by_kind(table: Mapping[str, int]) -> Pick:
-    return lambda event: table.get(event.kind, WORST)
+def _picking(table: Mapping[str, int], name: Callable[[Event], str], seen: set[str]) -> Pick:
+    def pick(event: Event) -> int:
+        seen.add(name(event))
+        return table.get(name(event), WORST)
+
+    return pick
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def test_one_lost_write_reaches_as_far_back_as_the_fault_is_away() -> None:
 
 
 def test_each_fault_has_a_loss_of_its_own() -> None:
-    events = [*story(struck=30, undone=60), *story(fault="Lose us-east-1", struck=150, undone=200)[5:]]
+    events = [*story(struck=30, undone=60), *story(fault="Stop database writer", struck=150, undone=200)[5:]]
     record = replace(BASE, events=tuple(sorted(events, key=lambda event: event.at)))
     gone = [key for key, done in ACKNOWLEDGED.items() if 29 <= done < 30 or 148 <= done < 150]
     verdict = one(read(view(set(ACKNOWLEDGED) - set(gone)), record=record, loss_span=seconds(2)), "bounded_loss")
