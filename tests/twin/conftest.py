@@ -1,4 +1,4 @@
-"""A whole twin that several modules share: what one of them breaks, it puts back."""
+"""A whole twin for each module that asks for one: left running it would take the time of the tests after it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.session import reach_twin
 from tests.contract.whole import REPOSITORY, running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def passive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
     """The hardened 7.2, fifty times as fast as AWS."""
     wanted = target.load(REPOSITORY / "targets" / "twin.toml")
