@@ -333,6 +333,8 @@ def _plain(name: str, value: Any, kind: str) -> Any:
     """A field's value, if it is of its kind."""
     if kind.startswith("tuple") and isinstance(value, list) and all(isinstance(one, str) for one in value):
         return tuple(value)
+    if kind == "Mapping[str, int]" and isinstance(value, dict):
+        return {key: _plain(name, count, "int") for key, count in value.items()}
     known = _PLAIN.get(kind, ())
     if not isinstance(value, known) or (isinstance(value, bool) and kind != "bool") or value != value:
         raise TypeError(f"{name}: {value!r} is no {kind}")

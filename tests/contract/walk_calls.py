@@ -290,7 +290,7 @@ def _illegal(region: str) -> list[tuple[str, str, Mapping[str, Any]]]:
         ("rds", "describe_orderable_db_instance_options", {"Engine": "postgres"}),
         ("elasticache", "describe_replication_groups", {"ReplicationGroupId": unknown}),
         ("elasticache", "test_failover", {"ReplicationGroupId": unknown, "NodeGroupId": "0001"}),
-        ("elasticache", "test_failover", {"ReplicationGroupId": "agentauri-cache", "NodeGroupId": "0001"}),
+        ("elasticache", "test_failover", {"ReplicationGroupId": "agentauri-cache", "NodeGroupId": "9999"}),
         ("ec2", "create_network_acl_entry", {**acl, **rule, "CidrBlock": "192.0.2.0/24"}),
         ("ec2", "delete_network_acl_entry", {**acl, "RuleNumber": 10, "Egress": False}),
         ("ec2", "delete_network_acl", acl),

@@ -25,6 +25,7 @@ from harness.errors import HarnessFault
 from harness.ledger import ReadBack, Standing, View, join
 from harness.load import Load, LoadPlace, LoadPlan
 from harness.requests import OPERATIONS, Outcome
+from loadtests.settings import MIX
 
 _ROWS: list[str] = []
 _BETWEEN = ("sh", "-c", '"$@"; exit $?', "sh")
@@ -154,7 +155,7 @@ def _judge_arrivals(part: requests.Requests) -> None:
     assert outcomes <= {Outcome.GOOD, Outcome.TIMED_OUT}
     assert Outcome.TIMED_OUT in outcomes
     shares = np.bincount(part.rows["operation"], minlength=len(OPERATIONS)) / len(part.rows)
-    assert shares == pytest.approx([2 / 6, 1 / 6, 2 / 6, 1 / 6], abs=0.02)
+    assert shares == pytest.approx([MIX.get(name, 0) / sum(MIX.values()) for name in OPERATIONS], abs=0.02)
     events = part.rows[(part.rows["operation"] == 2) & (part.rows["outcome"] == Outcome.GOOD)]
     assert set(events["observed"].tolist()) == {1_767_225_600_500_000}
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness import ledger
-from harness.clock import Anchor, Clock, seconds
+from harness import ledger, timeline
+from harness.clock import Anchor, Clock, Instant, seconds
 from harness.errors import Unreadable
 from harness.header import ClientPolicy, Header, Stream, read_header, write_header
 from harness.ledger import ReadBack
@@ -188,3 +188,19 @@ def test_a_figure_beyond_all_time_is_named(tmp_path: Path) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "deadline_seconds": float("inf")}))
     with pytest.raises(Unreadable, match=r"run\.json: deadline_seconds: "):
         read_header(path)
+
+
+SAMPLES = {
+    "Instant": Instant(10**18), "str": "words", "int": 3, "float": 1.5, "bool": True, "tuple[str, ...]": ("a", "b"),
+    "Mapping[str, int]": {"list_triggers": 4},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", sorted(timeline.KINDS))
+def test_every_kind_of_event_is_read_as_it_was_written(tmp_path: Path, kind: str) -> None:
+    cls = timeline.KINDS[kind]
+    event = cls(**{field.name: SAMPLES[str(field.type)] for field in fields(cls)})
+    written = Timeline(tmp_path / "timeline.jsonl")
+    written.add(event)
+    written.close()
+    assert timeline.read(tmp_path / "timeline.jsonl") == [event]
