@@ -48,6 +48,10 @@ class Ground(Protocol):
         """This thread is in the place's network meanwhile."""
 
 
+SETTLING = seconds(60)
+"""So long after the writer was moved an alarm that still rings is no reason to move it again."""
+
+
 class Connection:
     """One kept connection from a place to an endpoint that may move; every use has a deadline. For one thread."""
 
@@ -239,6 +243,7 @@ class RegionSwitch:
         self._call = call
         self._region_up = region_up
         self._armed = True
+        self._moving_at: Instant | None = None
         self._lock = threading.Lock()
         self._decisions: list[Decision] = []
 
@@ -260,7 +265,11 @@ class RegionSwitch:
         ringing = [region for region in up if region in readers and self._rings(region)]
         if not ringing:
             self._armed = True
-        elif self._armed and not any(self._is_well(region) for region in up if region not in readers):
+        elif (
+            self._armed
+            and not self._just_moved()
+            and not any(self._is_well(region) for region in up if region not in readers)
+        ):
             self._fail_over(plan.identifier, ringing[0])
 
     def _readers(self, identifier: str, up: list[str]) -> set[str] | None:
@@ -274,10 +283,15 @@ class RegionSwitch:
                 continue
             cluster = answer["GlobalClusters"][0]
             if cluster["Status"] != "available":
+                self._moving_at = self._clock.now()
                 return None
             readers = (member for member in cluster["GlobalClusterMembers"] if not member["IsWriter"])
             return {member["DBClusterArn"].split(":")[3] for member in readers}
         return None
+
+    def _just_moved(self) -> bool:
+        """Whether the writer was moved a moment ago: then the alarm still tells of the move, which somebody ordered."""
+        return self._moving_at is not None and self._clock.now() - self._moving_at < SETTLING
 
     def _rings(self, region: str) -> bool:
         return any(alarm["StateValue"] == "ALARM" and alarm["ActionsEnabled"] for alarm in self._alarms(region))

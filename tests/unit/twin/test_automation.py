@@ -8,7 +8,7 @@ import pytest
 from harness.clock import Clock
 from harness.errors import TwinFault
 from harness.twin import names
-from harness.twin.automation import RegionSwitch, resolve
+from harness.twin.automation import SETTLING, RegionSwitch, resolve
 from harness.twin.calls import AwsError
 from harness.twin.designs.catalogue import design
 from harness.twin.names import Names, Pointer
@@ -87,6 +87,20 @@ def test_it_is_armed_again_when_no_alarm_rings(cloud: Cloud, switch: RegionSwitc
     cloud.ringing = {US, EU}
     switch.look()
     assert [failover["region"] for failover in cloud.failovers] == [EU, US]
+
+
+def test_an_alarm_that_a_switchover_made_ring_moves_nothing_unless_it_rings_on(cloud: Cloud) -> None:
+    clock = Clock.start(2000)
+    switch = RegionSwitch(clock, DESIGN, cloud.call, lambda region: region in cloud.up)
+    cloud.up.remove(US)
+    cloud.ringing, cloud.status = {EU}, "switching-over"
+    switch.look()
+    cloud.status = "available"
+    switch.look()
+    assert not cloud.failovers
+    clock.sleep(SETTLING)
+    switch.look()
+    assert len(cloud.failovers) == 1
 
 
 def test_the_alarm_of_the_writers_own_region_moves_nothing(cloud: Cloud, switch: RegionSwitch) -> None:
