@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import catalogue, comparison, expectations, matrix, prices, record, undo
+from harness import catalogue, comparison, expectations, matrix, prices, record, timeline, undo
 from harness.catalogue import Entry
 from harness.clock import monotonic_nanoseconds
 from harness.cloud import undoing
@@ -23,9 +23,9 @@ from harness.header import read_header
 from harness.judges import bench
 from harness.matrix import Matrix, Run
 from harness.plugin import FINISHED
-from harness.reporting import columns, pace, site, summary, telling
+from harness.reporting import columns, site, summary, telling
 from harness.reporting.finished import Finished
-from harness.reporting.pace import Pace
+from harness.reporting.pace import Pace, live_seconds
 from harness.safety import guard
 from harness.session import HOME, RUNS, Options, Session, is_moot, reach_twin, target_file
 from harness.target import load
@@ -208,11 +208,12 @@ def _site(finished: Sequence[Finished], version: str) -> Path:
 
 
 def _pace(finished: Sequence[Finished], wall_seconds: float) -> Pace:
-    records = []
+    live = 0.0
     for one in finished:
         with _left_out(one.folder.name):
-            records.append(record.load(one.folder))
-    return pace.pace(records, wall_seconds)
+            speed = read_header(one.folder / record.HEADER_FILE).speed
+            live += live_seconds(timeline.read(one.folder / record.TIMELINE_FILE), speed)
+    return Pace(wall_seconds, live)
 
 
 def decision_matrix(sessions: Sequence[str], version: str) -> Matrix:

@@ -42,7 +42,8 @@ def read(estate: Estate, nearest: Mapping[str, tuple[str, ...]]) -> Configuratio
         for seen in observation.alarms(estate.cloud, region.name)
     )
     shape = estate.target.load
-    environments = {region.name: gateways.environment(estate, region.name) for region in estate.platform.regions}
+    found = gateways.found(estate)
+    environments = gateways.environments(estate, found)
     return Configuration(
         nearest,
         _records(estate),
@@ -54,7 +55,7 @@ def read(estate: Estate, nearest: Mapping[str, tuple[str, ...]]) -> Configuratio
         lag_alarm=lag_alarm(alarms),
         caches=gateways.caches(estate),
         targets=gateways.targets(estate, environments),
-        services=gateways.services(estate, environments),
+        services=gateways.services(estate, found, environments),
         fronts=tuple(estate.platform.load_balancers),
     )
 

@@ -6,58 +6,65 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.clock import seconds
+from harness.cloud import services as ecs
 from harness.cloud.estate import Estate
 from harness.configuration import Cache, Service, Targets, asked, served
 
 API = "api-gateway"
 
 
-def environment(estate: Estate, region: str) -> Mapping[str, str]:
-    """The environment of the API's tasks in a region; empty where there is no such service."""
-    found = _service(estate, region)
-    if found is None:
-        return {}
-    told = estate.cloud.call("ecs", region, "describe_task_definition", taskDefinition=found["taskDefinition"])
+def found(estate: Estate) -> dict[str, Mapping[str, Any]]:
+    """The API's ECS service of every region that has one, as described now."""
+    cloud, seen = estate.cloud, dict[str, Mapping[str, Any]]()
+    for region in (item.name for item in estate.platform.regions):
+        mine = next((one for one in ecs.listed(cloud, region) if one[1].endswith(f"/{API}")), None)
+        if mine:
+            _, seen[region] = next(ecs.described(cloud, region, [mine]))
+    return seen
+
+
+def environments(estate: Estate, gateways: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, str]]:
+    """The environment of the API's tasks in each region; empty where there is no such service."""
+    return {
+        region.name: _environment(estate, region.name, gateways[region.name]) if region.name in gateways else {}
+        for region in estate.platform.regions
+    }
+
+
+def _environment(estate: Estate, region: str, gateway: Mapping[str, Any]) -> Mapping[str, str]:
+    told = estate.cloud.call("ecs", region, "describe_task_definition", taskDefinition=gateway["taskDefinition"])
     containers = told["taskDefinition"]["containerDefinitions"]
     return {item["name"]: item["value"] for one in containers for item in one.get("environment", ())}
 
 
-def services(estate: Estate, environments: Mapping[str, Mapping[str, str]]) -> tuple[Service, ...]:
-    """The API's service of every region that has one."""
+def services(
+    estate: Estate, gateways: Mapping[str, Mapping[str, Any]], told: Mapping[str, Mapping[str, str]]
+) -> tuple[Service, ...]:
+    """The API's service of every region that has one; ``told``: its environment, by region."""
     return tuple(
-        served(region, found["desiredCount"], told, region in estate.platform.caches, found["serviceArn"])
-        for region, told in environments.items()
-        if (found := _service(estate, region))
+        served(region, item["desiredCount"], told[region], region in estate.platform.caches, item["serviceArn"])
+        for region, item in gateways.items()
     )
 
 
-def _service(estate: Estate, region: str) -> Mapping[str, Any] | None:
-    for cluster in estate.cloud.pages("ecs", region, "list_clusters", "clusterArns"):
-        for arn in estate.cloud.pages("ecs", region, "list_services", "serviceArns", cluster=cluster):
-            if arn.endswith(f"/{API}"):
-                found = estate.cloud.call("ecs", region, "describe_services", cluster=cluster, services=[arn])
-                return dict(found["services"][0])
-    return None
-
-
-def targets(estate: Estate, environments: Mapping[str, Mapping[str, str]]) -> tuple[Targets, ...]:
+def targets(estate: Estate, told: Mapping[str, Mapping[str, str]]) -> tuple[Targets, ...]:
     """How each region's load balancer checks its targets."""
-    found = []
+    checked = []
     for region, balancer in estate.platform.load_balancers.items():
         groups = estate.cloud.call("elbv2", region, "describe_target_groups", LoadBalancerArn=balancer.arn)
         for group in groups["TargetGroups"][:1]:
             path = group.get("HealthCheckPath", "")
-            found.append(
+            checked.append(
                 Targets(
                     region,
                     path,
                     seconds(group["HealthCheckIntervalSeconds"]),
                     group["UnhealthyThresholdCount"],
-                    asked(path, environments.get(region, {})),
+                    asked(path, told.get(region, {})),
                     group["TargetGroupArn"],
                 )
             )
-    return tuple(found)
+    return tuple(checked)
 
 
 def caches(estate: Estate) -> tuple[Cache, ...]:

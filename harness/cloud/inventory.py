@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from harness.cloud import services
 from harness.cloud.estate import Estate
 from harness.cloud.session import GLOBAL_REGION, Cloud
 from harness.inventory import Inventory
@@ -114,16 +115,13 @@ def _parameters(cloud: Cloud, region: str) -> Part:
 
 
 def _services(cloud: Cloud, region: str) -> Part:
-    things: Things = {}
-    for cluster in cloud.pages("ecs", region, "list_clusters", "clusterArns"):
-        arns = list(cloud.pages("ecs", region, "list_services", "serviceArns", cluster=cluster))
-        for part in (arns[start : start + 10] for start in range(0, len(arns), 10)):
-            for item in cloud.call("ecs", region, "describe_services", cluster=cluster, services=part)["services"]:
-                things[_PLACE.format("ECS service", item["serviceName"], region)] = {
-                    "desiredCount": item["desiredCount"],
-                    "taskDefinition": item["taskDefinition"],
-                }
-    return things, {}
+    return {
+        _PLACE.format("ECS service", item["serviceName"], region): {
+            "desiredCount": item["desiredCount"],
+            "taskDefinition": item["taskDefinition"],
+        }
+        for _, item in services.described(cloud, region, services.listed(cloud, region))
+    }, {}
 
 
 def _caches(cloud: Cloud, region: str) -> Part:

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.clock import Clock, Duration, Instant
+from harness.cloud import services
 from harness.cloud.session import GLOBAL_REGION, Cloud
 from harness.probes.health import Probed
 from harness.timeline import AlarmChanged, AlarmNotified, DatabaseEvent, LagMeasured, TasksCounted
-
-_SERVICES_AT_ONCE = 10
-"""As many as DescribeServices takes."""
 
 
 @dataclass(frozen=True)
@@ -98,19 +96,13 @@ def _changed(alarm: AlarmSeen, item: Mapping[str, Any]) -> AlarmChanged:
     )
 
 
-def service_counts(cloud: Cloud, region: str, services: Sequence[str], now: Instant) -> list[TasksCounted]:
+def service_counts(cloud: Cloud, region: str, arns: Sequence[str], now: Instant) -> list[TasksCounted]:
     """The desired and running tasks of these services (ARNs) of a region."""
-    clusters: dict[str, list[str]] = {}
-    for arn in services:
-        clusters.setdefault(arn.split("/")[1], []).append(arn)
-    found = []
-    for cluster, arns in clusters.items():
-        for start in range(0, len(arns), _SERVICES_AT_ONCE):
-            part = arns[start : start + _SERVICES_AT_ONCE]
-            told = cloud.call("ecs", region, "describe_services", cluster=cluster, services=part)["services"]
-            counts = [(one["serviceName"], int(one["desiredCount"]), int(one["runningCount"])) for one in told]
-            found += [TasksCounted(now, region, *count) for count in counts]
-    return found
+    known = ((arn.split("/")[1], arn) for arn in arns)
+    return [
+        TasksCounted(now, region, item["serviceName"], int(item["desiredCount"]), int(item["runningCount"]))
+        for _, item in services.described(cloud, region, known)
+    ]
 
 
 @dataclass(frozen=True)

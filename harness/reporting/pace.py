@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from harness.record import Record
-from harness.timeline import PhaseBegan, of
+from harness.timeline import Event, PhaseBegan, of
 
 LIVE = ("steady", "inject", "takeover", "hold", "undo", "catch_up")
 """The phases in which something is waited for or measured; all else (boot, reading back, judging) is dead time."""
@@ -33,13 +32,7 @@ class Pace:
         )
 
 
-def pace(records: Iterable[Record], wall_seconds: float) -> Pace:
-    """The pace of a session that took ``wall_seconds`` and left these records."""
-    return Pace(wall_seconds, sum(live_seconds(record) for record in records))
-
-
-def live_seconds(record: Record) -> float:
+def live_seconds(events: Sequence[Event], speed: float) -> float:
     """Real seconds that a run spent in its live phases; a last phase without an end counts nothing."""
-    phases: Sequence[PhaseBegan] = list(of(record.events, PhaseBegan))
-    spans = [after.at - before.at for before, after in pairwise(phases) if before.phase in LIVE]
-    return sum(span.seconds for span in spans) / record.header.speed
+    spans = [after.at - before.at for before, after in pairwise(of(events, PhaseBegan)) if before.phase in LIVE]
+    return sum(span.seconds for span in spans) / speed

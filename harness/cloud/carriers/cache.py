@@ -6,13 +6,11 @@ what a cache without backups held is gone.
 
 from __future__ import annotations
 
-from types import TracebackType
-
 from harness.clock import Duration, Instant, minutes
 from harness.cloud.carriers.carrier import Arm, Carrier, Proof
 from harness.cloud.estate import Estate
 from harness.errors import CloudFault, Refused
-from harness.faults import Fidelity, Restart
+from harness.faults import Restart
 
 _ASK_REAL_SECONDS = 0.5
 
@@ -20,9 +18,6 @@ _ASK_REAL_SECONDS = 0.5
 class RestartCacheCarrier(Carrier):
     """Carries out ``Restart(Cache(region))``."""
 
-    fidelity = Fidelity.FAITHFUL
-    left_out = ""
-    regions: tuple[str, ...] = ()
     patience: Duration = minutes(10)
 
     def __init__(self, estate: Estate, fault: Restart) -> None:
@@ -37,11 +32,6 @@ class RestartCacheCarrier(Carrier):
     def __enter__(self) -> RestartCacheCarrier:
         self._run_before = self._run_identifier()  # also starts the hand, so that the fault's own instant is sharp
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def change(self, arm: Arm) -> None:
         """Reboot every node of the replication group; they come back by themselves, empty."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Protocol
 
 from harness.clock import Duration, Instant
@@ -26,13 +27,19 @@ class Proof:
 class Carrier(AbstractContextManager["Carrier"], Protocol):
     """One fault on one target. As a context it holds the probes that prove it."""
 
-    fidelity: Fidelity
-    left_out: str
+    fidelity: Fidelity = Fidelity.FAITHFUL
+    left_out: str = ""
     """What a partial injection leaves out, in words; empty when faithful."""
-    regions: tuple[str, ...]
+    regions: tuple[str, ...] = ()
     """The regions that go dark for clients because of it; empty when none does."""
     patience: Duration
     """Within which the fault must bite, and must have healed after its undo."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to let go of, unless a carrier holds something."""
+        return
 
     def prepare(self, arm: Arm) -> None:
         """Make ready what does no harm yet, so that the fault's own instant is sharp; arms as ``change`` does."""

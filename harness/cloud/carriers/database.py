@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-
 from harness.clock import Duration, Instant, minutes, seconds
 from harness.cloud import discovery
 from harness.cloud.carriers.carrier import Arm, Carrier, Proof
 from harness.cloud.estate import Estate
 from harness.cloud.observation import database_events
 from harness.errors import Refused
-from harness.faults import Fidelity, Stop
+from harness.faults import Stop
 from harness.topology import Writer
 from harness.undo import Act
 
@@ -22,9 +20,6 @@ class StopWriterCarrier(Carrier):
     ``ForceFailover``. Single instance without replicas: ``StopDBInstance``, undone by ``StartDBInstance``.
     """
 
-    fidelity = Fidelity.FAITHFUL
-    left_out = ""
-    regions: tuple[str, ...] = ()
     patience: Duration = minutes(15)
 
     def __init__(self, estate: Estate, fault: Stop) -> None:
@@ -35,14 +30,6 @@ class StopWriterCarrier(Carrier):
             raise Refused("AWS names no writer now.", "Wait until the database is available.")
         self._writer = writer
         self._seen = f"writer {writer.identifier} is {writer.status}"
-
-    def __enter__(self) -> StopWriterCarrier:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def change(self, arm: Arm) -> None:
         """One call; a failover needs no way back, roles simply have moved."""

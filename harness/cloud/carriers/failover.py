@@ -8,14 +8,12 @@ takes them, and this region's can only be read. Else ``TestFailover`` within the
 
 from __future__ import annotations
 
-from types import TracebackType
-
 from harness.clock import Duration, Instant, minutes
 from harness.cloud.carriers import datastore
 from harness.cloud.carriers.carrier import Arm, Carrier, Proof
 from harness.cloud.estate import Estate
 from harness.errors import CloudFault, Refused
-from harness.faults import Failover, Fidelity
+from harness.faults import Failover
 from harness.undo import Act
 
 _ASK_REAL_SECONDS = 0.5
@@ -25,9 +23,6 @@ _NODE_GROUP = "0001"
 class _CacheFailover(Carrier):
     """What both have in common: the region's cache, and what its primary endpoint says of itself."""
 
-    fidelity = Fidelity.FAITHFUL
-    left_out = ""
-    regions: tuple[str, ...] = ()
     patience: Duration = minutes(10)
 
     def __init__(self, estate: Estate, region: str) -> None:
@@ -35,11 +30,6 @@ class _CacheFailover(Carrier):
         self._region = region
         self._cache = estate.platform.caches[region]
         self._seen = "not asked yet"
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def sight(self) -> str:
         """What it said last."""

@@ -9,7 +9,6 @@ API_ChangeResourceRecordSets.html); a client for whose continent there is no rec
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Any
 
 from harness.clock import Duration, Instant, minutes
@@ -18,7 +17,7 @@ from harness.cloud.carriers.carrier import Arm, Carrier, Proof
 from harness.cloud.estate import Estate
 from harness.cloud.session import GLOBAL_REGION
 from harness.errors import Refused
-from harness.faults import Fidelity, Geolocate
+from harness.faults import Geolocate
 from harness.undo import Act
 
 Records = Sequence[Mapping[str, Any]]
@@ -28,9 +27,6 @@ _POLICY = {"SetIdentifier", "Region", "Failover", "Weight", "GeoLocation", "Mult
 class GeographyCarrier(Carrier):
     """Carries out ``Geolocate(Records(), continents, default)``."""
 
-    fidelity = Fidelity.FAITHFUL
-    left_out = ""
-    regions: tuple[str, ...] = ()
     patience: Duration = minutes(5)
 
     def __init__(self, estate: Estate, wish: Geolocate) -> None:
@@ -38,14 +34,6 @@ class GeographyCarrier(Carrier):
         self._before = records(estate)
         self._after = geolocated(self._before, configuration.balanced(estate), wish)
         self._seen = "not asked yet"
-
-    def __enter__(self) -> GeographyCarrier:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def change(self, arm: Arm) -> None:
         """One batch."""

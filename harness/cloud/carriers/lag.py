@@ -7,7 +7,6 @@ default group cannot be changed, and then ``pg_wal_replay_pause()`` stands in: p
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any
 
 from harness.clock import Duration, Instant, seconds
@@ -24,8 +23,6 @@ _AGE = "select coalesce(extract(epoch from now() - pg_last_xact_replay_timestamp
 
 class LagCarrier(Carrier):
     """Carries out ``Lag(Replica(region), delay)``."""
-
-    regions: tuple[str, ...] = ()
 
     def __init__(self, estate: Estate, fault: Lag) -> None:
         self._estate = estate
@@ -44,11 +41,6 @@ class LagCarrier(Carrier):
     def __enter__(self) -> LagCarrier:
         self._age()  # the hand is started now, so that the fault's own instant is sharp
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def change(self, arm: Arm) -> None:
         """Set the parameter, or pause replay."""

@@ -7,13 +7,11 @@ so the pause's own length is its undo.
 
 from __future__ import annotations
 
-from types import TracebackType
-
 from harness.clock import Duration, Instant, seconds
 from harness.cloud.carriers.carrier import Arm, Carrier, Proof
 from harness.cloud.estate import Estate
 from harness.errors import CloudFault, Refused
-from harness.faults import Fidelity, Pause
+from harness.faults import Pause
 from harness.undo import Act
 
 _PING_LIMIT = seconds(2)
@@ -21,10 +19,6 @@ _PING_LIMIT = seconds(2)
 
 class PauseCarrier(Carrier):
     """Carries out ``Pause(Cache(region), span)``."""
-
-    fidelity = Fidelity.FAITHFUL
-    left_out = ""
-    regions: tuple[str, ...] = ()
 
     def __init__(self, estate: Estate, fault: Pause) -> None:
         self._estate = estate
@@ -39,11 +33,6 @@ class PauseCarrier(Carrier):
     def __enter__(self) -> PauseCarrier:
         self._answers()  # the hand is started now, so that the fault's own instant is sharp
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def change(self, arm: Arm) -> None:
         """Pause all commands for the span."""

@@ -5,8 +5,6 @@ https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReadRepl.html
 
 from __future__ import annotations
 
-from types import TracebackType
-
 from harness.clock import Duration, Instant, minutes
 from harness.cloud import discovery, orders
 from harness.cloud.carriers.carrier import Arm, Carrier, Proof
@@ -23,7 +21,6 @@ _IN_RECOVERY = "select pg_is_in_recovery()"
 class _ReplicaCarrier(Carrier):
     """The replica of a region, and what SQL and RDS say of it."""
 
-    regions: tuple[str, ...] = ()
     patience: Duration = minutes(20)
 
     def __init__(self, estate: Estate, fault: Stop | Promote) -> None:
@@ -41,11 +38,6 @@ class _ReplicaCarrier(Carrier):
     def __enter__(self) -> _ReplicaCarrier:
         self._follows()  # the hand is started now, so that the fault's own instant is sharp
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def sight(self) -> str:
         """What SQL and RDS said last."""

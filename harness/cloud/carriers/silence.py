@@ -5,14 +5,12 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DisableAlar
 
 from __future__ import annotations
 
-from types import TracebackType
-
 from harness.clock import Duration, Instant, seconds
 from harness.cloud import observation
 from harness.cloud.carriers.carrier import Arm, Carrier, Proof
 from harness.cloud.estate import Estate
 from harness.errors import Refused
-from harness.faults import Fidelity, Silence
+from harness.faults import Silence
 from harness.undo import Act
 
 ALARM = "writer-unreachable"
@@ -21,9 +19,6 @@ ALARM = "writer-unreachable"
 class SilenceCarrier(Carrier):
     """Carries out ``Silence(Automation())``."""
 
-    fidelity = Fidelity.FAITHFUL
-    left_out = ""
-    regions: tuple[str, ...] = ()
     patience: Duration = seconds(60)
 
     def __init__(self, estate: Estate, fault: Silence) -> None:
@@ -31,14 +26,6 @@ class SilenceCarrier(Carrier):
         self._regions = self._with_actions()
         if not self._regions:
             raise Refused(f"no alarm {ALARM} would tell {fault.target} anything.", "There is nobody to silence.")
-
-    def __enter__(self) -> SilenceCarrier:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def change(self, arm: Arm) -> None:
         """Switch off the actions of the alarm in each region."""

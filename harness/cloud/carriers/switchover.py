@@ -5,22 +5,17 @@ https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-global-datab
 
 from __future__ import annotations
 
-from types import TracebackType
-
 from harness.clock import Duration, Instant, minutes
 from harness.cloud import global_cluster, orders
 from harness.cloud.carriers.carrier import Arm, Carrier, Proof
 from harness.cloud.estate import Estate
 from harness.cloud.global_cluster import GlobalClusterSeen
-from harness.faults import Fidelity, Switchover
+from harness.faults import Switchover
 
 
 class SwitchoverCarrier(Carrier):
     """Carries out ``Switchover(GlobalCluster(), to)``. Its way back is another switchover: a runbook, not an undo."""
 
-    fidelity = Fidelity.FAITHFUL
-    left_out = ""
-    regions: tuple[str, ...] = ()
     patience: Duration = minutes(15)
 
     def __init__(self, estate: Estate, fault: Switchover) -> None:
@@ -28,14 +23,6 @@ class SwitchoverCarrier(Carrier):
         self._to = fault.to.name
         self._name = global_cluster.name_of(estate)
         self._seen = "not looked at yet"
-
-    def __enter__(self) -> SwitchoverCarrier:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def change(self, arm: Arm) -> None:
         """One call, to the region that is to write."""

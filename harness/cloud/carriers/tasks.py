@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any
 
 from harness.clock import Duration, Instant, minutes
-from harness.cloud import orders
+from harness.cloud import orders, services
 from harness.cloud.carriers.carrier import Arm, Carrier, Proof
 from harness.cloud.estate import Estate
 from harness.errors import CloudFault, Refused
-from harness.faults import Fidelity, Shrink, Stop
+from harness.faults import Shrink, Stop
 from harness.topology import Service, Tasks
 from harness.undo import Act
 
@@ -24,9 +23,6 @@ _REASON = "game day"
 class _EcsCarrier(Carrier):
     """What both have in common: the service, its cluster, and its counts."""
 
-    fidelity = Fidelity.FAITHFUL
-    left_out = ""
-    regions: tuple[str, ...] = ()
     patience: Duration = minutes(5)
 
     def __init__(self, estate: Estate, service: Service) -> None:
@@ -34,14 +30,6 @@ class _EcsCarrier(Carrier):
         self._region = service.region.name
         self._cluster, self._service = find(estate, service)
         self._seen = "not looked at yet"
-
-    def __enter__(self) -> _EcsCarrier:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def sight(self) -> str:
         """The service's counts as they were seen last."""
@@ -123,11 +111,10 @@ class ServiceCountCarrier(_EcsCarrier):
 
 def find(estate: Estate, service: Service) -> tuple[str, str]:
     """ARNs of the cluster and the service of that name in its region; raises ``Refused`` when there is none."""
-    cloud, region = estate.cloud, service.region.name
-    for cluster in cloud.pages("ecs", region, "list_clusters", "clusterArns"):
-        for arn in cloud.pages("ecs", region, "list_services", "serviceArns", cluster=cluster):
-            if str(arn).rpartition("/")[2] == service.name:
-                return str(cluster), str(arn)
+    region = service.region.name
+    for cluster, arn in services.listed(estate.cloud, region):
+        if arn.rpartition("/")[2] == service.name:
+            return cluster, arn
     raise Refused(f"{region} has no ECS service {service.name}.")
 
 

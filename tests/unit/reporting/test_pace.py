@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from harness.reporting.pace import Pace, live_seconds, pace
+from harness.reporting.pace import Pace, live_seconds
 from harness.timeline import PhaseBegan
-from tests.unit.judges.scripted import at, run
+from tests.unit.judges.scripted import at
 
 
-def phases(speed: float = 1.0):
+def phases(speed: float = 1.0) -> float:
     names = [
         (0, "steady"),
         (20, "inject"),
@@ -19,20 +17,19 @@ def phases(speed: float = 1.0):
         (85, "catch_up"),
         (95, "read_back"),
     ]
-    record = run(events=[PhaseBegan(at(second), name) for second, name in names])
-    return replace(record, header=replace(record.header, speed=speed))
+    return live_seconds([PhaseBegan(at(second), name) for second, name in names], speed)
 
 
 def test_everything_up_to_the_read_back_is_live() -> None:
-    assert live_seconds(phases()) == pytest.approx(95)
+    assert phases() == pytest.approx(95)
 
 
 def test_aws_time_becomes_real_time() -> None:
-    assert live_seconds(phases(speed=10)) == pytest.approx(9.5)
+    assert phases(speed=10) == pytest.approx(9.5)
 
 
 def test_what_no_experiment_used_is_dead() -> None:
-    told = pace([phases(), phases()], 200)
+    told = Pace(200, phases() + phases())
     assert told.dead_ratio == pytest.approx(0.05)
     assert told.sentence().startswith("Took 3.3 min, 5% of it dead time")
 
