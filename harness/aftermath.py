@@ -147,11 +147,13 @@ def _writer(sources: Sequence[Source], missing: list[str]) -> Source | None:
 
 def _volumes(experiment: Experiment, stack: ExitStack, missing: list[str]) -> list[Source]:
     """The volumes that a fenced writer left, restored beside the platform while they are read."""
-    estate, found = experiment.estate, []
+    estate = experiment.estate
+    found: list[Source] = []
     for region in {event.region for event in of(experiment.timeline.events(), WriterSeen)}:
         try:
-            for number, snapshot in enumerate(volumes.kept_since(estate, region, experiment.began)):
-                name = f"gameday-readback-{number}"
+            for snapshot in volumes.kept_since(estate, region, experiment.began):
+                # The last run's may still be being deleted under its own name.
+                name = f"gameday-readback-{round(experiment.began.epoch_seconds)}-{len(found)}"
                 endpoint = stack.enter_context(volumes.restored(estate, region, snapshot, name))
                 found.append(Source(estate.hand(region), endpoint, snapshot, region, "snapshot"))
         except (CloudFault, OutOfPatience) as error:

@@ -6,7 +6,9 @@ import os
 from collections.abc import Mapping
 
 from harness.clock import minutes, seconds
+from harness.cloud.estate import Estate
 from harness.errors import BadInput
+from harness.generators import LoadPlace
 from harness.header import ClientPolicy
 from harness.load import LoadPlan
 from harness.requests import OPERATIONS, WRITES
@@ -20,6 +22,11 @@ EVERY_ROUTE: Mapping[str, int] = {operation: MIX.get(operation, 1) for operation
 KINDS = {"honest": "honour", "stubborn": "ignore", "storm": "close"}
 """Each kind and what it does with DNS answers."""
 _TOLD = {"honour": "honoured", "ignore": "ignored", "close": "honoured, a new connection for each request"}
+
+
+def places(estate: Estate) -> list[LoadPlace]:
+    """Where an estate's clients are."""
+    return [LoadPlace(place.name, index, estate.enter(place)) for index, place in enumerate(estate.target.locations)]
 
 
 def plan(target: Target, kind: str, mix: Mapping[str, int], times: float) -> LoadPlan:

@@ -22,7 +22,7 @@ from harness.experiment import Experiment
 from harness.faults import Arrangement, Fault, Lag, is_destructive, title
 from harness.header import ClientPolicy, Header, Stream
 from harness.judges.feasibility import failure_of, feasibility
-from harness.load import Load, LoadPlace
+from harness.load import Load
 from harness.lookout import RECENT, Lookout
 from harness.objectives import PROMISES, Objectives
 from harness.probes.observers import Sight
@@ -211,18 +211,18 @@ class GameDay:
         mix = kinds.READS if reads_only else kinds.EVERY_ROUTE if every_route else MIX
         plan = kinds.plan(self._estate.target, clients, mix, times)
         experiment.amend(mix=plan.mix, rate_per_second=plan.rates, client=kinds.policy(plan))
-        places = [
-            LoadPlace(place.name, index, self._estate.enter(place))
-            for index, place in enumerate(self._estate.target.locations)
-        ]
-        with allure.step("traffic"), Load(self._estate.clock, experiment.folder, places, plan) as load:
-            self._lookout.on(load)
-            load.start()
-            self._console.say("traffic", f"{sum(plan.rates.values()):g} arrivals/s from {len(places)} locations")
-            try:
-                yield
-            finally:
-                self._lookout.on(None)
+        places, reserve = kinds.places(self._estate), self._session.reserve
+        try:
+            with allure.step("traffic"), Load(self._estate.clock, experiment.folder, places, plan, reserve) as load:
+                self._lookout.on(load)
+                load.start()
+                self._console.say("traffic", f"{sum(plan.rates.values()):g} arrivals/s from {len(places)} locations")
+                try:
+                    yield
+                finally:
+                    self._lookout.on(None)
+        finally:
+            self._session.restock()
 
     def steady(self, span: Duration) -> None:
         """Calm first: no alarm rings and the objective holds for ``span``. Raises ``OutOfPatience`` otherwise."""

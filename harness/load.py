@@ -7,10 +7,7 @@ read later.
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,30 +17,17 @@ import numpy as np
 
 from harness.clock import Clock, Duration, Instant, minutes, monotonic_nanoseconds, real_sleep, seconds
 from harness.errors import HarnessFault
+from harness.generators import Generator, LoadPlace, Reserve
 from harness.requests import RECORD, SIZE, Outcome, Rows, address_text, decode
-from loadtests.settings import FILE, MIX, TOKEN, LoadSettings, checked
+from loadtests.settings import MIX, LoadSettings, checked
 
-_ROOT = Path(__file__).resolve().parent.parent
-_LOCUSTFILE = _ROOT / "loadtests" / "locustfile.py"
 _PATIENCE_REAL_SECONDS = 30.0
 _STOP_REAL_SECONDS = 10.0
 _STEP = 0.05
-_TAIL_LINES = 15
 GLANCE = seconds(5)
 """The span that a glance covers unless told otherwise."""
 LONGEST_GLANCE = minutes(2)
 """The longest span that a glance can cover."""
-
-
-@dataclass(frozen=True)
-class LoadPlace:
-    """A place where clients are. ``enter`` is the command that runs another command there; empty: right here."""
-
-    name: str
-    index: int
-    enter: tuple[str, ...] = ()
-    nameserver: str = ""
-    """``ip:port`` of the place's resolver; empty: what ``/etc/resolv.conf`` says there."""
 
 
 @dataclass(frozen=True)
@@ -115,79 +99,58 @@ class Tail:
         return rows
 
 
-class _Process:
-    """One location's Locust process, in a session of its own."""
+class _Flow:
+    """One place's traffic: its generator, once there is one, and its growing record."""
 
     def __init__(self, place: LoadPlace, folder: Path, clock: Clock) -> None:
         self.place = place
         self.record = folder / f"requests-{place.name}.bin"
         self.ready = folder / f"load-{place.name}.ready"
-        self.log = folder / f"load-{place.name}.log"
-        self.settings = folder / f"load-{place.name}.json"
         self.tail = Tail(self.record, round(clock.real_seconds(LONGEST_GLANCE) * 1e9))
-        self._child: subprocess.Popen[bytes] | None = None
-
-    def start(self, environment: Mapping[str, str]) -> None:
-        """Start it."""
-        locust = [sys.executable, "-m", "locust", "-f", str(_LOCUSTFILE), "--headless", "--users", "1"]
-        command = [*self.place.enter, *locust, "--only-summary", "--exit-code-on-error", "0"]
-        with self.log.open("ab") as log:
-            self._child = subprocess.Popen(
-                command,
-                env={**environment, FILE: str(self.settings)},
-                cwd=_ROOT,
-                stdin=subprocess.PIPE,  # held open while the run lives: its end tells the process that the run is gone
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self.generator: Generator | None = None
 
     @property
     def running(self) -> bool:
         """Whether it was started and has not ended."""
-        return self._child is not None and self._child.poll() is None
-
-    @property
-    def pid(self) -> int:
-        """Its id; 0 before it was started."""
-        return self._child.pid if self._child is not None else 0
+        return self.generator is not None and self.generator.running
 
     def signal(self, number: int) -> bool:
-        """Signal its session (``enter`` may have put a process between); false when nobody is left in it."""
-        if self._child is None:
-            return False
-        self._child.poll()
-        try:
-            os.killpg(self._child.pid, number)
-        except ProcessLookupError:
-            return False
-        return True
+        """Signal its generator; false when there is none, or nobody is left of it."""
+        return self.generator is not None and self.generator.signal(number)
 
     def last_words(self) -> str:
-        """The end of its log."""
-        text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        return "\n".join(text.splitlines()[-_TAIL_LINES:])
+        """The end of its generator's log."""
+        return self.generator.last_words() if self.generator else ""
 
 
 class Load:
     """The traffic of a run. Leaving the ``with`` stops it, however the body ended.
 
-    ``folder`` receives ``requests-<place>.bin``, and for each place a log, the settings and a ready marker.
+    ``folder`` receives ``requests-<place>.bin``, and for each place a log, the settings and a ready marker. Generators
+    that wait in ``reserve`` are used.
     """
 
-    def __init__(self, clock: Clock, folder: Path, places: Sequence[LoadPlace], plan: LoadPlan) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        folder: Path,
+        places: Sequence[LoadPlace],
+        plan: LoadPlan,
+        reserve: Reserve | None = None,
+    ) -> None:
         missing = [place.name for place in places if place.name not in plan.rates]
         if missing:
             raise HarnessFault(f"the load plan has no rate for {', '.join(missing)}")
         self._clock = clock
         self._plan = plan
         self._folder = folder.resolve()
-        self._processes = [_Process(place, self._folder, clock) for place in places]
+        self._reserve = reserve or Reserve(self._folder)
+        self._flows = [_Flow(place, self._folder, clock) for place in places]
 
     @property
     def records(self) -> Mapping[str, Path]:
         """Each place's record of requests."""
-        return {process.place.name: process.record for process in self._processes}
+        return {flow.place.name: flow.record for flow in self._flows}
 
     def __enter__(self) -> Load:
         return self
@@ -203,13 +166,12 @@ class Load:
         Raises ``HarnessFault`` with the end of a log when a place does not get there; all are stopped then. Raises
         ``BadInput`` when the plan cannot be carried out.
         """
-        environment = {**os.environ, TOKEN: self._plan.monitoring_token, "OPENBLAS_NUM_THREADS": "1"}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling Locust anew takes a second of every start
         began = monotonic_nanoseconds()
+        settings = {flow.place: self._settings(flow, began) for flow in self._flows}
         try:
-            for process in self._processes:
-                self._settings(process, began).save(process.settings)
-                process.start(environment)
+            for flow in self._flows:
+                flow.generator = self._reserve.take(flow.place)
+                flow.generator.begin(settings[flow.place], self._folder, self._plan.monitoring_token)
             self._await_good_answers()
         except BaseException:
             self.stop()
@@ -224,42 +186,42 @@ class Load:
             raise HarnessFault(f"a glance covers at most {LONGEST_GLANCE}, not {window}")
         now = monotonic_nanoseconds()
         since = now - round(self._clock.real_seconds(window) * 1e9)
-        return {process.place.name: self._glance(process.tail, now, since, window) for process in self._processes}
+        return {flow.place.name: self._glance(flow.tail, now, since, window) for flow in self._flows}
 
     def alive(self) -> bool:
         """Whether every place's process runs."""
-        return all(process.running for process in self._processes)
+        return all(flow.running for flow in self._flows)
 
     def dead(self) -> list[str]:
         """The places whose process has ended: their silence is not the service's."""
-        return [process.place.name for process in self._processes if not process.running]
+        return [flow.place.name for flow in self._flows if not flow.running]
 
     def processes(self) -> list[int]:
         """The ids of the places' processes that run."""
-        return [process.pid for process in self._processes if process.running]
+        return [flow.generator.pid for flow in self._flows if flow.generator and flow.running]
 
     def stop(self) -> None:
         """End the traffic: requests under way finish and are recorded. Safe to call twice."""
-        for process in self._processes:
-            if process.running:
-                process.signal(signal.SIGTERM)
+        for flow in self._flows:
+            if flow.running:
+                flow.signal(signal.SIGTERM)
         patience = _STOP_REAL_SECONDS + self._clock.real_seconds(self._plan.deadline)
         give_up = monotonic_nanoseconds() + round(patience * 1e9)
-        left = list(self._processes)
+        left = list(self._flows)
         while left and monotonic_nanoseconds() < give_up:
-            left = [process for process in left if process.signal(0)]
+            left = [flow for flow in left if flow.signal(0)]
             real_sleep(_STEP if left else 0)
-        for process in left:
-            process.signal(signal.SIGKILL)
+        for flow in left:
+            flow.signal(signal.SIGKILL)
 
-    def _settings(self, process: _Process, began: int) -> LoadSettings:
-        plan, place, anchor = self._plan, process.place, self._clock.anchor
+    def _settings(self, flow: _Flow, began: int) -> LoadSettings:
+        plan, place, anchor = self._plan, flow.place, self._clock.anchor
         values = {
             "host": plan.host,
             "location": place.name,
             "location_index": place.index,
-            "record": str(process.record),
-            "ready": str(process.ready),
+            "record": str(flow.record),
+            "ready": str(flow.ready),
             "speed": self._clock.speed,
             "anchor_monotonic_nanoseconds": anchor.monotonic_nanoseconds,
             "anchor_epoch_nanoseconds": anchor.epoch_nanoseconds,
@@ -278,12 +240,12 @@ class Load:
     def _await_good_answers(self) -> None:
         patience = _PATIENCE_REAL_SECONDS + self._clock.real_seconds(self._plan.setup)
         give_up = monotonic_nanoseconds() + round(patience * 1e9)
-        waiting = list(self._processes)
+        waiting = list(self._flows)
         while waiting:
-            for process in waiting:
-                if not process.running:
-                    raise HarnessFault(f"the traffic of {process.place.name} ended at once:\n{process.last_words()}")
-            waiting = [process for process in waiting if not _answered(process)]
+            for flow in waiting:
+                if not flow.running:
+                    raise HarnessFault(f"the traffic of {flow.place.name} ended at once:\n{flow.last_words()}")
+            waiting = [flow for flow in waiting if not _answered(flow)]
             if waiting and monotonic_nanoseconds() > give_up:
                 silent = waiting[0]
                 stage = "has no good answer" if silent.ready.exists() else "is not signed up"
@@ -309,8 +271,8 @@ class Load:
         )
 
 
-def _answered(process: _Process) -> bool:
-    if not process.ready.exists():
+def _answered(flow: _Flow) -> bool:
+    if not flow.ready.exists():
         return False
-    process.tail.read_on()
-    return process.tail.last_good > 0
+    flow.tail.read_on()
+    return flow.tail.last_good > 0

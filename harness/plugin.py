@@ -29,6 +29,7 @@ from harness.verdicts import Ruling, Verdict, worst
 
 SCENARIOS = HOME / "scenarios"
 FINISHED = pytest.StashKey[list[Finished]]()
+_FOLLOWED = pytest.StashKey[bool]()
 
 
 class BrokenPromise(AssertionError):
@@ -71,6 +72,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items.sort(key=order)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Note whether another scenario of the same phase comes next: its traffic can be made ready meanwhile."""
+    item.config.stash[_FOLLOWED] = nextitem is not None and nextitem.path.parent == item.path.parent
+
+
 @pytest.fixture(scope="session")
 def game_session(request: pytest.FixtureRequest) -> Iterator[Session]:
     """The session of game days, made when the first scenario needs it."""
@@ -98,6 +105,7 @@ def gameday(request: pytest.FixtureRequest, game_session: Session) -> GameDay:
     def end(experiment: Experiment) -> None:
         told.append(_judge_and_tell(experiment))
 
+    game_session.followed = request.config.stash[_FOLLOWED]
     telling.label(scenario.phase, scenario.name, scenario.title, scenario.story, game_session.options.version)
     return GameDay(game_session, scenario, end)
 

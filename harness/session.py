@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from harness import objectives, target
+from harness import clients, objectives, target
 from harness.clock import Anchor, Clock, wall_stamp
 from harness.cloud import discovery
 from harness.cloud.estate import Estate
 from harness.cloud.session import Cloud
 from harness.data.remote import Hand
 from harness.errors import BadInput, Refused
+from harness.generators import Reserve
 from harness.header import read_header
 from harness.objectives import Objectives
 from harness.probes.names import NameServer
@@ -56,6 +57,10 @@ class Session:
     stamp: str = field(default_factory=wall_stamp)
     target: Target = field(init=False)
     objectives: dict[str, Objectives] = field(init=False)
+    reserve: Reserve = field(init=False)
+    """Load generators for the scenario that comes next."""
+    followed: bool = False
+    """Whether the scenario that plays now is followed by another one of its phase."""
     _stack: ExitStack = field(default_factory=ExitStack)
     _estate: Estate | None = None
     _phase: str | None = None
@@ -64,6 +69,7 @@ class Session:
     def __post_init__(self) -> None:
         self.target = target.load(self.options.target)
         self.objectives = dict(objectives.parse(_text(OBJECTIVES), str(OBJECTIVES.relative_to(HOME))))
+        self.reserve = Reserve(self.folder)
 
     @property
     def folder(self) -> Path:
@@ -93,13 +99,20 @@ class Session:
             self._leave_phase()
             self._phase, self._spent = phase, False
             self._estate = self._twin(phase) if self.target.target.kind == "twin" else reach_aws(self.target)
+            self.reserve.fill(clients.places(self._estate))
         return self._estate
 
     def spend(self) -> None:
         """The topology was changed for good: the next scenario gets a fresh twin."""
         self._spent = True
 
+    def restock(self) -> None:
+        """The traffic is over: have the next scenario's generators ready, if it comes to the same platform."""
+        if self.followed and not self._spent and self._estate is not None:
+            self.reserve.fill(clients.places(self._estate))
+
     def _leave_phase(self) -> None:
+        self.reserve.dismiss()
         if self._estate is not None:
             for hand in self._estate.hands.values():
                 hand.__exit__(None, None, None)

@@ -1,6 +1,6 @@
 """One location's traffic as a Locust process.
 
-Started by the harness with its settings in the file that ``GAMEDAY_LOAD`` names, or by hand::
+Started by the harness with ``GAMEDAY_LOAD`` set, it waits for its order on standard input; or by hand::
 
     locust -f loadtests/locustfile.py --host http://localhost:8080 --rate 20
 
@@ -29,7 +29,7 @@ from harness.errors import BadInput, GamedayError
 from harness.requests import Outcome, RequestWriter
 from loadtests.arrivals import Arrivals, phase, turns
 from loadtests.routing import Client, Reply, names
-from loadtests.settings import FILE, POLICIES, TOKEN, LoadSettings, checked, load
+from loadtests.settings import ORDERED, POLICIES, LoadSettings, checked, ordered
 from loadtests.users import Customer, Judged
 
 _log = logging.getLogger("gameday.load")
@@ -37,7 +37,7 @@ _SHORTEST_SETUP = 5.0
 
 
 def _options(parser: LocustArgumentParser) -> None:
-    group = parser.add_argument_group("game day", f"Ignored when {FILE} names a settings file.")
+    group = parser.add_argument_group("game day", f"Ignored when {ORDERED} is set.")
     group.add_argument("--location", default="here", help="Name of this place, for the record's file name")
     group.add_argument("--rate", type=float, default=5.0, help="Arrivals per second")
     group.add_argument("--deadline", type=float, default=5.0, help="Seconds a request may take")
@@ -74,7 +74,7 @@ def by_hand(options: Any) -> LoadSettings:
 class Traffic:
     """Everything of one location, wired together. Raises ``OutOfPatience`` when nobody could be signed up."""
 
-    def __init__(self, settings: LoadSettings, environment: Environment) -> None:
+    def __init__(self, settings: LoadSettings, token: str, environment: Environment) -> None:
         self._settings = settings
         self._ended: Any = environment.events.request
         url = urlsplit(settings.host)
@@ -85,7 +85,6 @@ class Traffic:
             settings.real_deadline,
             forever=settings.ttl_policy == "ignore",
         )
-        token = os.environ.get(TOKEN, "")
         self._client = Client(
             settings.host,
             found,
@@ -157,30 +156,29 @@ class Visitors(User):
     @task
     def visit(self) -> None:
         """Send until the process ends; a set-up that fails ends the process with exit code 1."""
-        path = os.environ.get(FILE)
+        line = FileObjectPosix(sys.stdin.fileno(), "rb", closefd=False) if ORDERED in os.environ else None
         try:
-            settings = load(Path(path)) if path else by_hand(self.environment.parsed_options)
-            traffic = Traffic(settings, self.environment)
+            settings, token = ordered(line.readline()) if line else (by_hand(self.environment.parsed_options), "")
+            traffic = Traffic(settings, token, self.environment)
         except (GamedayError, OSError) as error:
             self._give_up(error)
             return
         self.environment.events.quitting.add_listener(lambda **_: traffic.end())
-        if path:
-            gevent.spawn(self._end_with_the_run)
+        if line:
+            gevent.spawn(self._end_with_the_run, line)
         try:
             traffic.run()
         except GamedayError as error:
             self._give_up(error)
         raise StopUser  # or Locust would begin anew, with the record already there
 
-    def _end_with_the_run(self) -> None:
+    def _end_with_the_run(self, line: FileObjectPosix) -> None:
         """Whoever started this process holds its standard input open; when it dies, however it dies, so does this.
 
         Traffic that outlives its run would load a platform that nobody watches, and go on writing into its record.
         """
-        with FileObjectPosix(sys.stdin.fileno(), "rb", closefd=False) as line:
-            while line.read(1):
-                pass
+        while line.read(1):
+            pass
         _log.error("the run is gone: traffic ends")
         self.environment.runner.quit()
 

@@ -13,10 +13,8 @@ from harness.clock import Anchor, Clock, seconds
 from harness.errors import BadInput
 from harness.requests import OPERATIONS
 
-FILE = "GAMEDAY_LOAD"
-"""The environment variable that names the settings file."""
-TOKEN = "GAMEDAY_MONITORING_TOKEN"
-"""The environment variable with the value of ``X-Monitoring-Token``; never written to a file of the run."""
+ORDERED = "GAMEDAY_LOAD"
+"""The environment variable of a process that waits for its order on standard input: see :func:`ordered`."""
 
 POLICIES = ("honour", "ignore", "close")
 MIX: Mapping[str, int] = {"create_trigger": 2, "list_triggers": 1, "ponder_events": 2, "api_key_stats": 1}
@@ -94,6 +92,20 @@ def load(path: Path) -> LoadSettings:
     if not isinstance(values, dict):
         raise BadInput(where, "file", "must be a JSON object")
     return checked(values, where)
+
+
+def ordered(line: bytes) -> tuple[LoadSettings, str]:
+    """The settings and the value of ``X-Monitoring-Token`` (written to no file) that an order's line (JSON) tells of.
+
+    Raises ``BadInput``.
+    """
+    where = "standard input"
+    try:
+        order = json.loads(line)
+        path, token = order["settings"], order["monitoring_token"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadInput(where, "order", f"not an order: {error!r}") from error
+    return load(Path(path)), token
 
 
 def checked(values: Mapping[str, Any], where: str) -> LoadSettings:

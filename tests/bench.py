@@ -10,7 +10,8 @@ from pathlib import Path
 
 from harness.clock import Clock, seconds
 from harness.cloud import discovery
-from harness.load import Load, LoadPlace, LoadPlan
+from harness.generators import LoadPlace
+from harness.load import Load, LoadPlan
 from harness.session import HOME, reach_twin, target_file
 from harness.target import command, load
 from harness.twin import root

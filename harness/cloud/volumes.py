@@ -27,9 +27,10 @@ def kept_since(estate: Estate, region: str, since: Instant) -> list[str]:
 
 @contextmanager
 def restored(estate: Estate, region: str, snapshot: str, name: str) -> Iterator[str]:
-    """The endpoint of a cluster restored from the snapshot under ``name``; both are deleted on the way out.
+    """The endpoint of a cluster restored from the snapshot under ``name``; on the way out its deletion is ordered.
 
-    Raises ``OutOfPatience`` when it does not become available within an hour of AWS time.
+    AWS takes the order for the instance while the cluster is still being made, and deletes both without us. Raises
+    ``OutOfPatience`` when it does not become available within an hour of AWS time.
     """
     call = estate.cloud.call
     call(
@@ -41,7 +42,6 @@ def restored(estate: Estate, region: str, snapshot: str, name: str) -> Iterator[
         Engine="aurora-postgresql",
     )
     try:
-        _await(estate, f"{name} to be restored", lambda: _cluster_status(estate, region, name))
         call(
             "rds",
             region,
@@ -66,11 +66,6 @@ def _endpoint(estate: Estate, region: str, instance: str) -> str:
     return str(found["DBInstances"][0]["Endpoint"]["Address"])
 
 
-def _cluster_status(estate: Estate, region: str, name: str) -> str:
-    found = estate.cloud.call("rds", region, "describe_db_clusters", DBClusterIdentifier=name)
-    return str(found["DBClusters"][0]["Status"])
-
-
 def _await(estate: Estate, what: str, look: Callable[[], str]) -> None:
     last = "nothing"
     for _ in estate.clock.every(seconds(5), minutes(60)):
@@ -81,18 +76,19 @@ def _await(estate: Estate, what: str, look: Callable[[], str]) -> None:
 
 
 def _delete(estate: Estate, region: str, name: str) -> None:
-    call = estate.cloud.call
-    _gone(
+    call, last = estate.cloud.call, f"{name}-1"
+    _order(
         estate,
-        f"{name}-1",
-        lambda: call("rds", region, "delete_db_instance", DBInstanceIdentifier=f"{name}-1", SkipFinalSnapshot=True),
+        last,
+        lambda: call("rds", region, "delete_db_instance", DBInstanceIdentifier=last, SkipFinalSnapshot=True),
     )
-    _gone(estate, name, lambda: call("rds", region, "delete_db_cluster",
-                                     DBClusterIdentifier=name, SkipFinalSnapshot=True))  # fmt: skip
+    _order(
+        estate, name, lambda: call("rds", region, "delete_db_cluster", DBClusterIdentifier=name, SkipFinalSnapshot=True)
+    )
 
 
-def _gone(estate: Estate, name: str, delete: Callable[[], object]) -> None:
-    """Delete; what is still being made refuses, so ask again. What was never made needs no deleting."""
+def _order(estate: Estate, name: str, delete: Callable[[], object]) -> None:
+    """Order the deletion; what is still being made refuses, so ask again. What was never made needs none."""
     refusal = ""
     for _ in estate.clock.every(seconds(5), minutes(30)):
         try:

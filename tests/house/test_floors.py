@@ -42,6 +42,7 @@ FLOORS = {
     "harness.probes": 4,
     "harness.safety": 4,
     "harness.load": 4,
+    "harness.generators": 4,
     "harness.runbooks": 4,
     "harness.reporting": 5,
     "harness.provision": 6,

@@ -19,9 +19,10 @@ from typing import Any
 
 from harness import record as run_record
 from harness.clock import Clock, Instant, monotonic_nanoseconds, real_sleep, seconds
+from harness.generators import LoadPlace
 from harness.header import Header
 from harness.judges.outage import Recovery, recoveries
-from harness.load import Load, LoadPlace, LoadPlan
+from harness.load import Load, LoadPlan
 from harness.objectives import Objectives
 from harness.record import HEADER_FILE, TIMELINE_FILE, Record, write_header
 from harness.requests import OPERATIONS

@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 
 from harness.clock import Clock, real_sleep, seconds
-from harness.load import Load, LoadPlace, LoadPlan
+from harness.generators import LoadPlace
+from harness.load import Load, LoadPlan
 from harness.requests import NO_ADDRESS, SIZE, RequestWriter
 from tests.trust.large import make
 from tests.trust.replay import HOME, OPERATION, RATE, ahead, service

@@ -22,8 +22,9 @@ from starlette.routing import Route
 from harness import requests
 from harness.clock import Clock, real_sleep, seconds
 from harness.errors import HarnessFault
+from harness.generators import LoadPlace
 from harness.ledger import ReadBack, Standing, View, join
-from harness.load import Load, LoadPlace, LoadPlan
+from harness.load import Load, LoadPlan
 from harness.requests import OPERATIONS, Outcome
 from loadtests.settings import MIX
 
@@ -176,7 +177,7 @@ def test_a_process_that_dies_is_named(tmp_path: Path, server: tuple[str, int]) -
     plan = LoadPlan(server[0], {"here": 20.0})
     with Load(Clock.start(), tmp_path, [LoadPlace("here", 0)], plan) as load:
         load.start()
-        load._processes[0].signal(signal.SIGKILL)
+        load._flows[0].signal(signal.SIGKILL)
         real_sleep(0.3)
         assert load.dead() == ["here"]
     assert len(requests.read(load.records["here"]).rows) > 0

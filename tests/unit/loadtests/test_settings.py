@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import BadInput
-from loadtests.settings import LoadSettings, load
+from loadtests.settings import LoadSettings, load, ordered
 
 PLAIN = {"host": "http://api.test", "location": "asia", "location_index": 2, "record": "r.bin"}
 
@@ -14,6 +14,19 @@ def test_settings_survive_their_file(tmp_path: Path) -> None:
     settings = LoadSettings(**PLAIN, speed=10, rate_per_second=4, mix={"list_triggers": 1}, nameserver="10.1.0.2:53")
     settings.save(tmp_path / "load.json")
     assert load(tmp_path / "load.json") == settings
+
+
+def test_an_order_names_the_settings_and_brings_the_token(tmp_path: Path) -> None:
+    settings = LoadSettings(**PLAIN)
+    settings.save(tmp_path / "load.json")
+    order = {"settings": str(tmp_path / "load.json"), "monitoring_token": "t"}
+    assert ordered(json.dumps(order).encode() + b"\n") == (settings, "t")
+
+
+@pytest.mark.parametrize("line", [b"", b"\n", b"{", b"[]", b'"x"', b'{"settings": "x"}'])
+def test_what_is_no_order_is_refused(line: bytes) -> None:
+    with pytest.raises(BadInput, match="order"):
+        ordered(line)
 
 
 def test_spans_and_rates_become_real_ones() -> None:
