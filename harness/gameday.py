@@ -227,9 +227,9 @@ class GameDay:
     def steady(self, span: Duration) -> None:
         """Calm first: no alarm rings and the objective holds for ``span``. Raises ``OutOfPatience`` otherwise."""
         with allure.step(f"steady {span}"):
-            self._phase("steady", f"calm for {span}")
+            self._phase("settle", "waiting for calm")
             self._lookout.until("calm", self._not_calm, minutes(10))
-            self._phase("steady", f"measuring calm for {span}")
+            self._phase("steady", f"calm for {span}")
             self._lookout.span(span)
             trouble = self._lookout.failing()
             if trouble:

@@ -28,7 +28,7 @@ class Event:
 
 @dataclass(frozen=True)
 class PhaseBegan(Event):
-    """The experiment entered ``phase``: steady, inject, takeover, hold, undo, catch_up, read_back or verdict."""
+    """The experiment entered ``phase``: settle, steady, inject, takeover, hold, undo, catch_up, read_back, verdict."""
 
     kind: ClassVar[str] = "phase"
     phase: str

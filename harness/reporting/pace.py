@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from harness.timeline import Event, PhaseBegan, of
 
-LIVE = ("steady", "inject", "takeover", "hold", "undo", "catch_up")
+LIVE = ("settle", "steady", "inject", "takeover", "hold", "undo", "catch_up")
 """The phases in which something is waited for or measured; all else (boot, reading back, judging) is dead time."""
 
 

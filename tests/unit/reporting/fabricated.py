@@ -107,8 +107,8 @@ def fault(name: str, undone: float | None = UNDONE, fidelity: str = "faithful", 
     """Phases, one fault and its undo."""
     struck = begun
     events: list[Event] = [
+        PhaseBegan(at(1), "settle", "waiting for calm"),
         PhaseBegan(at(2), "steady", "calm for 20 s"),
-        PhaseBegan(at(20), "steady", "measuring calm"),
         PhaseBegan(at(struck - 1), "inject", name),
         FaultInjected(
             at(struck),
