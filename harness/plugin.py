@@ -103,6 +103,7 @@ def gameday(request: pytest.FixtureRequest, game_session: Session) -> GameDay:
     told: list[Finished] = request.config.stash[FINISHED]
 
     def end(experiment: Experiment) -> None:
+        game_session.renew()
         told.append(_judge_and_tell(experiment))
 
     game_session.followed = request.config.stash[_FOLLOWED]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,6 +66,9 @@ class Session:
     _estate: Estate | None = None
     _phase: str | None = None
     _spent: bool = False
+    _aside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "next-platform"))
+    _coming: Future[None] | None = None
+    _owned: bool = False
 
     def __post_init__(self) -> None:
         self.target = target.load(self.options.target)
@@ -86,6 +90,7 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            self._aside.shutdown()
             self._leave_phase()
         finally:
             self._stack.close()
@@ -95,11 +100,12 @@ class Session:
 
         Raises ``Refused`` when another twin runs, or the guard says no.
         """
+        coming, self._coming = self._coming, None
+        if coming is not None:
+            coming.result()
         if self._estate is None or self._phase != phase or self._spent:
-            self._leave_phase()
-            self._phase, self._spent = phase, False
-            self._estate = self._twin(phase) if self.target.target.kind == "twin" else reach_aws(self.target)
-            self.reserve.fill(clients.places(self._estate))
+            self._enter_phase(phase)
+        assert self._estate is not None
         return self._estate
 
     def spend(self) -> None:
@@ -111,16 +117,26 @@ class Session:
         if self.followed and not self._spent and self._estate is not None:
             self.reserve.fill(clients.places(self._estate))
 
+    def renew(self) -> None:
+        """The scenario is over: have the next one's platform ready, if this one's is spent; returns at once."""
+        if self.followed and self._spent and self._phase is not None and self._coming is None:
+            self._coming = self._aside.submit(self._enter_phase, self._phase)
+
+    def _enter_phase(self, phase: str) -> None:
+        self._leave_phase()
+        self._phase, self._spent = phase, False
+        self._estate = self._twin(phase) if self.target.target.kind == "twin" else reach_aws(self.target)
+        self.reserve.fill(clients.places(self._estate))
+
     def _leave_phase(self) -> None:
         self.reserve.dismiss()
-        if self._estate is not None:
-            for hand in self._estate.hands.values():
+        estate, self._estate = self._estate, None
+        if estate is not None:
+            for hand in estate.hands.values():
                 hand.__exit__(None, None, None)
-            self._estate = None
-            if self.target.target.kind == "twin" and self._owned:
-                root.shutdown(HOME)
-
-    _owned: bool = False
+        owned, self._owned = self._owned, False
+        if owned:
+            root.shutdown(HOME)
 
     def _twin(self, phase: str) -> Estate:
         running = root.status(HOME)
