@@ -33,7 +33,7 @@ from harness.safety import guard
 from harness.safety.injection import Arranging, Injection
 from harness.script import Scenario
 from harness.session import Session
-from harness.timeline import Event, Stalled, WriterSeen
+from harness.timeline import DatabaseEvent, Event, Stalled, WriterSeen
 from harness.timeline import of as events_of
 from harness.topology import Region, Zone
 from harness.verdicts import Outcome
@@ -126,7 +126,7 @@ class GameDay:
                 with self._unchanged(experiment), self._ending(experiment):
                     yield
             finally:
-                if moved_region(experiment.timeline.events()):
+                if failed_over(experiment.timeline.events()):
                     self._session.spend()
                 self._experiment = None
 
@@ -409,6 +409,16 @@ class GameDay:
             lag_alarm=self._lag_alarm,
             undisturbed=undisturbed,
         )
+
+
+def failed_over(events: Sequence[Event]) -> bool:
+    """Whether a writer (or a cache's primary) is another one than at first, or in another zone.
+
+    What the next fault meets must not depend on what was played before. A Multi-AZ instance keeps its name in a
+    failover: only AWS's own event tells.
+    """
+    seen = {(event.region, event.identifier) for event in events_of(events, WriterSeen)}
+    return len(seen) > 1 or any("failover" in event.categories for event in events_of(events, DatabaseEvent))
 
 
 def moved_region(events: Sequence[Event]) -> bool:

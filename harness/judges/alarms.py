@@ -47,9 +47,8 @@ def lag_alarm(record: Record) -> Verdict:
 
     Definition, each part necessary: not in ALARM in the steady state; OK→ALARM within ``alarm_delay`` of the first lag
     datapoint above ``lag_threshold``; its reason is a lag metric of the replica (or region) that lags; a notification
-    with ALARM arrives; ALARM→OK within ``alarm_clear`` of the undo; no ring after that without such lag. Where each
-    region has an alarm of that name, that
-    of the region which falls behind is meant, and no other may ring while the fault stands. BROKEN as well when the
+    with ALARM arrives; ALARM→OK within ``alarm_clear`` of the undo; no ring after that without such lag. Where the
+    region that falls behind has an alarm of that name, that is meant, and no other may ring while the fault stands. BROKEN as well when the
     alarm has no data, since it cannot ring whatever happens. UNKNOWN when the lag never crossed the threshold, or the
     run ended too early to say.
     Units: AWS seconds. Source: https://docs.aws.amazon.com/AmazonCloudWatch/
@@ -162,7 +161,7 @@ def _ringing(record: Record, window: Window, name: str) -> Ringing:
     threshold = record.header.objectives.lag_threshold.seconds
     everywhere = [event for event in of(record.events, AlarmChanged) if event.alarm == name]
     region = _behind(record, window)
-    changes = [event for event in everywhere if region in (None, event.region)]
+    changes = [event for event in everywhere if region in (None, event.region)] or everywhere
     elsewhere = [event for event in everywhere if event not in changes]
     astray = next((e for e in elsewhere if window.began <= e.at <= window.ended and e.new == "ALARM"), None)
     steady = windows.begin(record)

@@ -133,7 +133,22 @@ def test_another_regions_alarm_of_the_same_name_must_stay_silent_and_answers_for
 
 
 def test_of_a_cut_link_the_end_that_does_not_write_falls_behind() -> None:
-    events = [*story(fault=f"Cut link {HOME} to {NEXT}", undone=150), *lag(), RANG, TOLD, CLEARED]
+    silent = AlarmChanged(at(-20), NAME, HOME, "", "OK", "", "AWS/RDS/ReplicaLag", "DBInstanceIdentifier=replica-2")
+    events = [silent, *story(fault=f"Cut link {HOME} to {NEXT}", undone=150), *lag(), RANG, TOLD, CLEARED]
     for writer, ruling in ((HOME, Ruling.KEPT), (NEXT, Ruling.BROKEN)):
         record = run(events=[WriterSeen(at(0), writer, "db"), *events], lag_alarm=NAME)
         assert judge_one(record, "lag_alarm")[0].ruling is ruling
+
+
+def test_where_the_region_that_falls_behind_has_no_alarm_one_elsewhere_is_meant() -> None:
+    def elsewhere(second: float, old: str, new: str) -> AlarmChanged:
+        return AlarmChanged(
+            at(second), NAME, HOME, old, new, "", "AWS/RDS/ReplicaLag", "DBInstanceIdentifier=replica-1"
+        )
+
+    told = AlarmNotified(at(101), NAME, HOME, "ALARM")
+    rings = (elsewhere(100, "OK", "ALARM"), told, elsewhere(200, "ALARM", "OK"))
+    assert verdict(*rings).ruling is Ruling.KEPT, verdict(*rings).reason
+    blind = verdict(elsewhere(-20, "", "INSUFFICIENT_DATA"), lags=[])
+    assert (blind.ruling, "it has no data" in blind.reason) == (Ruling.BROKEN, True)
+    assert "did not ring" in verdict(elsewhere(-20, "", "OK"), alarm_delay=seconds(60)).reason
