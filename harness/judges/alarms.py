@@ -48,9 +48,9 @@ def lag_alarm(record: Record) -> Verdict:
     Definition, each part necessary: not in ALARM in the steady state; OK→ALARM within ``alarm_delay`` of the first lag
     datapoint above ``lag_threshold``; its reason is a lag metric of the replica (or region) that lags; a notification
     with ALARM arrives; ALARM→OK within ``alarm_clear`` of the undo; no ring after that without such lag. Where the
-    region that falls behind has an alarm of that name, that is meant, and no other may ring while the fault stands. BROKEN as well when the
-    alarm has no data, since it cannot ring whatever happens. UNKNOWN when the lag never crossed the threshold, or the
-    run ended too early to say.
+    region that falls behind has an alarm of that name, that is meant, and no other may ring while the fault stands.
+    BROKEN as well when the alarm has no data, since it cannot ring whatever happens. UNKNOWN when the lag never crossed
+    the threshold, or the run ended too early to say.
     Units: AWS seconds. Source: https://docs.aws.amazon.com/AmazonCloudWatch/
     latest/monitoring/AlarmThatSendsEmail.html (alarm evaluation)
     """
