@@ -84,6 +84,10 @@ def _without_record(region: str) -> Change:
     return lambda design: replace(design, records=tuple(one for one in design.records if one.region != region))
 
 
+def _without_cache(region: str) -> Change:
+    return lambda design: replace(design, caches=tuple(one for one in design.caches if one.region != region))
+
+
 def _check(region: str, **values: Any) -> Change:
     def change(design: Design) -> Design:
         checks = tuple(replace(one, **values) if one.region == region else one for one in design.health_checks)
@@ -92,10 +96,14 @@ def _check(region: str, **values: Any) -> Change:
     return change
 
 
-def _lag_alarm(**values: Any) -> Change:
+def _lag_alarm(*regions: str, **values: Any) -> Change:
+    """The lag alarm of these regions, or of all."""
+
     def change(design: Design) -> Design:
-        alarms = tuple(replace(one, **values) if "replica-lag" in one.name else one for one in design.alarms)
-        return replace(design, alarms=alarms)
+        return replace(design, alarms=tuple(
+            replace(one, **values) if "replica-lag" in one.name and one.region in (regions or (one.region,)) else one
+            for one in design.alarms
+        ))  # fmt: skip
 
     return change
 
@@ -150,7 +158,7 @@ _LOST = "active_passive/the_primary_region_is_lost"
 _BEHIND = "read_replicas/the_replica_falls_behind"
 _STOPPED = "read_replicas/the_primary_database_stops"
 _PAUSED = "read_replicas/redis_pauses"
-_COLD = "active_passive/the_standby_is_called_up_cold"
+_SMALL = "active_passive/the_standby_is_too_small"
 _AWAY = "active_active/a_session_goes_on_in_another_region"
 _CALM = "active_active/calm_weather"
 
@@ -263,7 +271,6 @@ ACTIVE_PASSIVE = (
         "clients_that_never_come_home",
         "the SECONDARY record's TTL is 3600 s: whoever was failed over stays there",
         _DARK, "failback", "was not back at its nearest region", _records(EU.name, ttl=3600), ("records.ttl",),
-        ruling=Ruling.UNKNOWN, honest="the scenario ends sooner after the undo than the platform has time",
     ),
     Mutation(
         "writes_that_are_sent_again",
@@ -273,20 +280,20 @@ ACTIVE_PASSIVE = (
     Mutation(
         "a_standby_that_does_not_grow",
         "nothing brings a standby that is too small to full size",
-        "active_passive/the_standby_is_too_small", "ready_standby", "of the 2 tasks",
+        _SMALL, "ready_standby", "of the 2 tasks",
         _automation(scales_standby=False), ("automation.scales_standby",),
     ),
     Mutation(
         "a_standby_without_tasks",
         "somebody set the standby's service to zero, and nothing brings it back",
-        _COLD, "ready_standby", "runs 0 of 1 tasks of api-gateway before it is called up",
+        _DARK, "recovery", "reconnect never came",
         _automation(scales_standby=False), ("automation.scales_standby",), _stop_the_standby,
     ),
     Mutation(
-        "a_standby_that_needs_its_cache",
-        "no task starts without Redis, and the standby's is cold",
-        _COLD, "ready_standby", "of the 2 tasks",
-        _app(cache_required_to_start=True), ("app.cache_required_to_start",),
+        "a_standby_with_a_cold_cache",
+        "no task starts without Redis, and the standby has none",
+        _SMALL, "ready_standby", "eu-west-1 runs 0 of 2 tasks of api-gateway before it is called up",
+        _all_of(_app(cache_required_to_start=True), _without_cache(EU.name)), ("app.cache_required_to_start", "caches"),
     ),
     Mutation(
         "a_database_that_nobody_promotes",
@@ -332,6 +339,13 @@ ACTIVE_ACTIVE = (
         "no heartbeat is written: nobody can say how far the replicas are behind",
         _CALM, "low_lag", "no lag was measured", _automation(heartbeat=False), ("automation.heartbeat",),
         ruling=Ruling.UNKNOWN, honest="without a datapoint the replicas may be behind or not",
+    ),
+    Mutation(
+        "one_regions_alarm_that_watches_nothing",
+        "the lag alarm of ap-south-1 names a region that does not exist; the others are as they should be",
+        _CALM, "no_false_alarm", "of ap-south-1 has no data",
+        _lag_alarm(AP.name, dimensions={"Region": "ap-south-2"}), ("alarms.dimensions",),
+        ruling=Ruling.UNKNOWN, honest="what watches nothing is silent, and may have had a reason to ring or not",
     ),
     Mutation(
         "three_regions_that_each_take_the_event",
