@@ -365,7 +365,7 @@ ACTIVE_ACTIVE = (
 MUTATIONS = {one.name: one for one in (*READ_REPLICAS, *ACTIVE_PASSIVE, *ACTIVE_ACTIVE)}
 
 UNTRIED: Mapping[str, str] = {
-    "single_writer": "RDS itself fences the old writer, whatever a design says: nothing in it can make two",
+    "single_writer": "a failover by RDS fences the old writer, whatever the design says: nothing in it makes two",
     "writer_home": "how long a switchover takes is AWS's: nothing in a design makes it longer than it may be",
 }
 """The promises that no mutation breaks, and why. Records made for it try their judges (``tests.trust.planted``,
