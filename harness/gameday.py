@@ -310,9 +310,10 @@ class GameDay:
         """Wait until what is asked for is so; raises ``OutOfPatience`` that quotes the last sight.
 
         ``serving``: every client is led to that region and is served. ``left``: no client is led there, all are
-        served. ``healthy``: everybody is back at the nearest region. ``writer``: that region writes. ``alarm``: the
-        alarm whose name contains the word, ``of`` that region or of any, is in ``state`` and has said so to its queue.
-        ``served``: all requests succeed again. ``recovered``: likewise, and the component is whole by its own account.
+        served. ``healthy``: everybody is led to the nearest region, and served by it. ``writer``: that region writes.
+        ``alarm``: the alarm whose name contains the word, ``of`` that region or of any, is in ``state`` and has said so
+        to its queue. ``served``: all requests succeed again. ``recovered``: likewise, and the component is whole by its
+        own account.
 
         ``patience``: how long, for each; without it well beyond what is owed while a fault stands, else eight minutes.
         """
@@ -326,7 +327,7 @@ class GameDay:
             looks.append((f"clients to leave {left}", lambda: sights.led_to(see(), left.name) or failing()))
         if healthy:
             what = f"{healthy} to serve its clients again"
-            looks.append((what, lambda: sights.away(see(), near) or failing()))
+            looks.append((what, lambda: sights.away(see(), near) or self._served_away() or failing()))
         if writer:
             looks.append((f"{writer} to write", lambda: sights.written_elsewhere(see(), writer.name)))
         if alarm:
@@ -365,6 +366,9 @@ class GameDay:
             or self._lookout.failing()
             or sights.away(self._sight(), self._nearest_regions)
         )
+
+    def _served_away(self) -> str | None:
+        return sights.served_away(self._sight(), self._lookout.answered(), self._nearest_regions)
 
     def _sight(self) -> Sight:
         return self._running().observers.sight

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 from harness.clock import Clock, Duration, Instant, seconds
 from harness.console import Console
@@ -80,6 +80,10 @@ class Lookout:
             if total == 0 or glance.bad_per_second > (1 - self._success_ratio) * total:
                 return f"{name}: {glance.bad_per_second:.1f} of {total:.1f} requests/s fail"
         return None
+
+    def answered(self) -> Mapping[str, Collection[str]]:
+        """The addresses that answered each location well lately."""
+        return {name: glance.addresses.keys() for name, glance in self._glances().items()}
 
     def _glances(self) -> dict[str, Glance]:
         return dict(self._load.glance(RECENT)) if self._load is not None else {}

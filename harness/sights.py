@@ -30,6 +30,20 @@ def away(sight: Sight, nearest: Mapping[str, tuple[str, ...]]) -> str | None:
     return None
 
 
+def served_away(
+    sight: Sight, answered: Mapping[str, Collection[str]], nearest: Mapping[str, tuple[str, ...]]
+) -> str | None:
+    """A location that another region than its nearest still answers, wherever DNS leads it by now.
+
+    An address that belongs to no region is nobody's: load balancers get new ones in the course of time.
+    """
+    for place, addresses in answered.items():
+        for region, known in sight.addresses.items():
+            if region != nearest[place][0] and set(known) & set(addresses):
+                return f"{place} is still served by {region}, not {nearest[place][0]}"
+    return None
+
+
 def written_elsewhere(sight: Sight, region: str) -> str | None:
     """The writer, when it is not in a region."""
     writer = sight.writer

@@ -85,15 +85,17 @@ def ranked(
     """For each location the regions in the order in which these records would serve it.
 
     ``regions``: by a load balancer's DNS name. Of geolocation records a location gets that of its continent, and then
-    the default one. Source: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/
+    the default one. Where records route by latency, every region that is built should serve the locations near it: one
+    without a record of its own is not what was meant. Source: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/
     health-checks-how-route-53-chooses-records.html
     """
     led = [(record, regions[discovery.record_target(record).lower()]) for record in sorted(records, key=_rank)]
-    every = tuple(region for _, region in led)
     if any("GeoLocation" in record for record in records):
         return {place.name: tuple(dict.fromkeys(_of_geography(led, place))) for place in places}
     if any("Region" in record for record in records):
-        return {place.name: tuple(region for region in place.nearest if region in every) for place in places}
+        built = set(regions.values())
+        return {place.name: tuple(region for region in place.nearest if region in built) for place in places}
+    every = tuple(region for _, region in led)
     return {place.name: every for place in places}
 
 

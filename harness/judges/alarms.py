@@ -68,8 +68,9 @@ def lag_alarm(record: Record) -> Verdict:
 def no_false_alarm(record: Record) -> Verdict:
     """The lag alarm keeps silent, and is able to ring: it has data.
 
-    BROKEN by a change to ALARM at any time of the run; UNKNOWN when the alarm was never seen, or has no data, since
-    what watches nothing is silent too. Units: rings. Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/
+    BROKEN by a change to ALARM at any time of the run, or by a ring from before it that does not end; UNKNOWN when the
+    alarm was never seen, or in some region has no data, since what watches nothing is silent too. Units: rings.
+    Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/
     USER_PostgreSQL.Replication.ReadReplicas.html (a replica of an idle primary reports lag)
     """
     promise, name = "no_false_alarm", record.header.lag_alarm
@@ -81,8 +82,16 @@ def no_false_alarm(record: Record) -> Verdict:
         return Verdict(promise, Ruling.UNKNOWN, "the header names no lag alarm")
     if rang:
         return Verdict(promise, Ruling.BROKEN, f"{name} rang and nothing lagged: {rang[0].reason}", figures, evidence)
-    if not changes or changes[-1].new == "INSUFFICIENT_DATA":
-        return Verdict(promise, Ruling.UNKNOWN, f"{name} has no data: its silence says nothing", figures, evidence)
+    last = {event.region: event for event in changes}
+    stuck = next((region for region, event in last.items() if event.new == "ALARM"), None)
+    if stuck is not None:
+        reason = f"{name} of {stuck} rang before anything began and never fell silent"
+        return Verdict(promise, Ruling.BROKEN, reason, figures, evidence)
+    blind = next((region for region, event in last.items() if event.new == "INSUFFICIENT_DATA"), None)
+    if not last or blind is not None:
+        where = f" of {blind}" if blind else ""
+        reason = f"{name}{where} has no data: its silence says nothing"
+        return Verdict(promise, Ruling.UNKNOWN, reason, figures, evidence)
     return Verdict(promise, Ruling.KEPT, f"{name} kept silent while nothing lagged", figures, evidence)
 
 

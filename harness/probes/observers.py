@@ -53,6 +53,8 @@ class Sight:
 
     serving: dict[str, str] = field(default_factory=dict)
     """Region that DNS gives each location."""
+    addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of each region's load balancer, as they were when the run began."""
     writer: discovery.InstanceSeen | None = None
     alarms: dict[tuple[str, str], AlarmSeen] = field(default_factory=dict)
     """By region and name."""
@@ -69,7 +71,6 @@ class Observers:
         self._timeline = timeline
         self._began = estate.clock.now()
         self._stop = threading.Event()
-        self._addresses: dict[str, tuple[str, ...]] = {}
         self._wall_apart = estate.clock.wall_apart()
         self._seen_events: set[DatabaseEvent] = set()
         self._checks = [(check, Endpoint(check.threshold)) for check in observation.health_checks(estate.cloud)]
@@ -127,8 +128,8 @@ class Observers:
 
     def _map_addresses(self) -> None:
         for region in self._estate.platform.regions:
-            self._addresses[region.name] = self._estate.addresses(region.name)
-            self._timeline.add(AddressesSeen(self._estate.clock.now(), region.name, self._addresses[region.name]))
+            self.sight.addresses[region.name] = self._estate.addresses(region.name)
+            self._timeline.add(AddressesSeen(self._estate.clock.now(), region.name, self.sight.addresses[region.name]))
 
     def _look_at_names(self) -> None:
         for place in self._estate.target.locations:
@@ -140,7 +141,7 @@ class Observers:
                 self._timeline.add(DnsAnswered(now, place.name, region, answer.addresses, answer.ttl_seconds))
 
     def _region_of(self, addresses: tuple[str, ...]) -> str:
-        for region, known in self._addresses.items():
+        for region, known in self.sight.addresses.items():
             if set(addresses) & set(known):
                 return region
         return ""

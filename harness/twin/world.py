@@ -47,9 +47,9 @@ _SERVING_PATIENCE = minutes(5)
 class World:
     """A running platform. ``boot`` returns when it serves and replicates; ``stop`` ends every process."""
 
-    def __init__(self, handover: Handover) -> None:
+    def __init__(self, handover: Handover, design: Design) -> None:
         clock, state = handover.clock, handover.state
-        self.design: Design = catalogue.design(handover.design, handover.version)
+        self.design = design
         self._handover = handover
         self._clock = clock
         self._began: Instant = clock.now()
@@ -213,9 +213,14 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def main(handover: Handover) -> None:
-    """Build the world, say that it is ready, and keep it until it is told to stop."""
+    """The world of the catalogue's design, as the launcher starts it."""
+    serve(handover, catalogue.design(handover.design, handover.version))
+
+
+def serve(handover: Handover, design: Design) -> None:
+    """Build the world of a design, say that it is ready, and keep it until it is told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    world = World(handover)
+    world = World(handover, design)
     try:
         handover.ready(world.boot())
         handover.stop.wait()

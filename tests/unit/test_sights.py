@@ -29,6 +29,17 @@ def test_where_clients_are_led():
     assert sights.led_to(seen, "ap") is None
 
 
+def test_clients_that_never_left_are_not_back_though_dns_leads_them_home():
+    seen = Sight(
+        serving={"america": "us", "asia": "eu"}, addresses={"us": ("10.1.10.80", "10.1.20.80"), "eu": ("10.2",)}
+    )
+    away = {"america": {"10.1.20.80", "10.2"}, "asia": {"10.2"}}
+    assert sights.away(seen, NEAREST) is None
+    assert sights.served_away(seen, away, NEAREST) == "america is still served by eu, not us"
+    assert sights.served_away(seen, {**away, "america": {"10.1.20.80"}}, NEAREST) is None
+    assert sights.served_away(seen, {"america": {"10.99"}, "asia": set()}, NEAREST) is None
+
+
 def test_who_writes():
     seen = Sight(writer=InstanceSeen("db-1", "us", "db-1.example", "writer", "available", None, ""))
     assert sights.written_elsewhere(seen, "us") is None

@@ -50,6 +50,13 @@ def test_a_continent_without_a_record_gets_the_default_and_one_with_a_record_fal
     assert ranked(BEFORE, BALANCERS, PLACES)["asia"] == (AP, EU, US)
 
 
+def test_a_region_that_is_built_should_serve_those_near_it_though_no_record_leads_there():
+    missing = [record for record in BEFORE if record["Region"] != AP]
+    astray = [*missing, {**latency("eu.elb", EU), "SetIdentifier": AP, "Region": AP}]
+    for records in (missing, astray):
+        assert ranked(records, BALANCERS, PLACES)["asia"] == (AP, EU, US)
+
+
 class Zone:
     """A hosted zone that does as it is told."""
 

@@ -14,8 +14,8 @@ from harness.verdicts import Ruling
 from tests.unit.judges.scripted import HOME, NEXT, at, home, run, story
 
 
-def alarm(second: float, old: str, new: str, name: str = "lag") -> AlarmChanged:
-    return AlarmChanged(at(second), name, NEXT, old, new, "a reason", "AWS/RDS/ReplicaLag", "DBInstanceIdentifier=r1")
+def alarm(second: float, old: str, new: str, name: str = "lag", region: str = NEXT) -> AlarmChanged:
+    return AlarmChanged(at(second), name, region, old, new, "a reason", "AWS/RDS/ReplicaLag", "DBInstanceIdentifier=r1")
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,10 @@ def alarm(second: float, old: str, new: str, name: str = "lag") -> AlarmChanged:
         ([alarm(-20, "INSUFFICIENT_DATA", "OK")], Ruling.KEPT),
         ([alarm(-20, "INSUFFICIENT_DATA", "OK"), alarm(100, "OK", "ALARM")], Ruling.BROKEN),
         ([alarm(-20, "OK", "ALARM"), alarm(-5, "ALARM", "OK")], Ruling.KEPT),
+        ([alarm(-20, "", "ALARM")], Ruling.BROKEN),
+        ([alarm(-20, "", "ALARM"), alarm(-15, "", "OK", region=HOME)], Ruling.BROKEN),
+        ([alarm(-20, "", "ALARM"), alarm(20, "ALARM", "OK")], Ruling.KEPT),
+        ([alarm(-20, "", "INSUFFICIENT_DATA"), alarm(-15, "", "OK", region=HOME)], Ruling.UNKNOWN),
         ([alarm(100, "OK", "ALARM", "another")], Ruling.UNKNOWN),
         ([alarm(100, "OK", "INSUFFICIENT_DATA")], Ruling.UNKNOWN),
         ([], Ruling.UNKNOWN),

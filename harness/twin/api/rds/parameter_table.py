@@ -48,6 +48,8 @@ TABLE = {
         Parameter("lock_timeout", "dynamic", "integer", _TIMES, "0", scaled=True),
         Parameter("idle_in_transaction_session_timeout", "dynamic", "integer", _TIMES, "86400000", scaled=True),
         Parameter("deadlock_timeout", "dynamic", "integer", "1-2147483647", "1000", scaled=True),
+        Parameter("synchronous_commit", "dynamic", "string", "local,on,remote_write,remote_apply,off", "on"),
+        Parameter("wal_writer_delay", "dynamic", "integer", "1-10000", "200", scaled=True),
         Parameter("log_min_duration_statement", "dynamic", "integer", "-1-2147483647", "-1", scaled=True),
         Parameter("log_statement", "dynamic", "string", "none,ddl,mod,all", "none"),
         Parameter("log_connections", "dynamic", "boolean", "0,1", "0"),

@@ -50,6 +50,7 @@ def modify(estate: Estate, name: str, value: str, method: str = "immediate", gro
         ("recovery_min_apply_delay", "86400001", "immediate", "agentauri-replica", "InvalidParameterValue"),
         ("recovery_min_apply_delay", "-1", "immediate", "agentauri-replica", "InvalidParameterValue"),
         ("recovery_min_apply_delay", "soon", "immediate", "agentauri-replica", "InvalidParameterValue"),
+        ("synchronous_commit", "sometimes", "immediate", "agentauri-replica", "InvalidParameterValue"),
         ("no_such_parameter", "1", "immediate", "agentauri-replica", "InvalidParameterValue"),
         ("max_connections", "50", "immediate", "agentauri-replica", "InvalidParameterCombination"),
         ("recovery_min_apply_delay", "1", "immediate", "nobody", "DBParameterGroupNotFound"),
