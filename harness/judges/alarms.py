@@ -165,7 +165,7 @@ def _ringing(record: Record, window: Window, name: str) -> Ringing:
     changes = [event for event in everywhere if region in (None, event.region)]
     elsewhere = [event for event in everywhere if event not in changes]
     astray = next((e for e in elsewhere if window.began <= e.at <= window.ended and e.new == "ALARM"), None)
-    steady = windows.begin(record)
+    steady, struck = windows.calm(record)
     before = [event for event in changes if event.at < window.began]
     late = window.healed + record.header.objectives.alarm_clear
     rang = next((event for event in changes if window.began <= event.at <= late and event.new == "ALARM"), None)
@@ -179,7 +179,7 @@ def _ringing(record: Record, window: Window, name: str) -> Ringing:
         cleared = next((event for event in changes if event.at > last_ring.at and event.new == "OK"), None)
     over = [event.at for event in lags if event.lag_seconds > threshold]
     again = _again(changes, rang, over) if rang else None
-    in_steady = next((event for event in before if event.new == "ALARM" and event.at >= steady), None)
+    in_steady = next((event for event in changes if event.new == "ALARM" and steady <= event.at < struck), None)
     state = before[-1].new if before else (changes[0].old if changes else None)
     return Ringing(window, crossed, rang, notified, cleared, state, in_steady, again, astray)
 

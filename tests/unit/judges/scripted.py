@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,18 @@ def run(
         parts.append(Requests(Path(f"requests-{location}.bin"), code, Clock(1.0, ANCHOR), rows, 0))
     found = sorted(story(end=end) if events is None else events, key=lambda event: event.at)
     return Record(told, tuple(found), traffic(parts), tuple(parts), readback)
+
+
+@cache
+def _hardly_any(end: float) -> Record:
+    return run(events=[], end=end, rate=0.5)
+
+
+def told(*events: Event, end: float = 240, readback: ReadBack | None = None, **changes: Any) -> Record:
+    """A record whose events tell everything: hardly any traffic, the last arrival a second before its end."""
+    plain = _hardly_any(end)
+    found = tuple(sorted(events, key=lambda event: event.at))
+    return replace(plain, header=replace(plain.header, **changes), events=found, readback=readback)
 
 
 def write_id(location: int, number: int) -> bytes:
