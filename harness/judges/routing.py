@@ -46,8 +46,8 @@ class Served:
         return Served(self.location, self.rows[low:high], self.region[low:high])
 
     def share(self, code: int) -> float:
-        """The share that went to a region; 0 when nothing went anywhere."""
-        return float((self.region == code).mean()) if len(self.region) else 0.0
+        """The share that went to a region, of one arrival or more."""
+        return float((self.region == code).mean())
 
 
 @once
@@ -232,7 +232,7 @@ def failback(record: Record) -> Verdict:
 def _back(record: Record, part: Served, undone: Instant, ended: Instant, rows: list[dict[str, Number]]) -> Finding:
     limit = record.header.objectives.failback_time
     expected = _code(record, part.location)
-    home: Flags = part.region == (-9 if expected is None else expected)
+    home: Flags = part.region == expected  # where no region is expected, none is
     found = turn(part.times, home, record.header.objectives.success_ratio)
     took = None if found is None else (Duration(0) if found.index == 0 else found.at - undone)
     rows.append({"location": part.location, "region": _nearest(record, part.location),

@@ -257,7 +257,12 @@ ELSE = f"{NAME} rang for another reason: "
         ((*DONE, changed(201, "OK", "ALARM")), {"lags": [*lagging(40), *lagging(190, by=60.0)]}, Ruling.BROKEN, AGAIN),
         ((*DONE, changed(201, "OK", "ALARM"), changed(239, "OK", "ALARM")), {"lags": lagging(40, 205)}, Ruling.BROKEN,
          AGAIN),
-        ((changed(20, "ALARM", "OK"), *DONE), {}, Ruling.KEPT, IN_TIME),
+        ((WATCHING, changed(35, "OK", "ALARM"), replace(TOLD, at=at(36)), CLEARED), {}, Ruling.KEPT,
+         IN_TIME.replace("60.0 s after", "0 ms after")),
+        ((changed(35, "INSUFFICIENT_DATA", "OK"), changed(35, "OK", "ALARM"), TOLD, CLEARED,
+          changed(201, "OK", "ALARM")), {"lags": lagging(40)}, Ruling.BROKEN, AGAIN),
+        ((*DONE, changed(200, "OK", "ALARM")), {"lags": lagging(40)}, Ruling.UNKNOWN,
+         f"{NAME} was still in ALARM when the record ended, 90.0 s after the undo"),
     ],
 )  # fmt: skip
 def test_what_is_said_of_the_lag_alarm(events, changes, ruling: Ruling, says: str) -> None:
@@ -286,12 +291,14 @@ def test_the_lag_alarms_figures_and_its_history() -> None:
     assert judged(lags=[]).figures["max_lag_seconds"] is None
     early = judged(changed(35, "OK", "ALARM"), TOLD).figures
     assert (early["alarm_delay_seconds"], early["alarm_after_fault_seconds"]) == (0.0, 5.0)
-    assert judged(changed(100.00049, "OK", "ALARM")).figures["alarm_delay_seconds"] == 60.0
+    assert judged(changed(100.00149, "OK", "ALARM")).figures["alarm_delay_seconds"] == 60.001
 
 
 def test_the_last_ring_of_the_fault_is_the_one_that_must_clear() -> None:
     twice = (RANG, TOLD, changed(120, "ALARM", "OK"), changed(130, "OK", "ALARM"))
     assert judged(*twice, CLEARED).figures["clear_after_undo_seconds"] == 50.0
+    at_once = (changed(60, "OK", "ALARM"), changed(100, "ALARM", "OK"), RANG)
+    assert judged(*at_once, CLEARED).figures["clear_after_undo_seconds"] == 50.0
     later = judged(*DONE, changed(210, "OK", "ALARM"), changed(220, "ALARM", "OK"), alarm_clear=seconds(55))
     assert later.figures["clear_after_undo_seconds"] == 50.0
     edge = judged(*DONE, changed(210.5, "OK", "ALARM"), changed(220, "ALARM", "OK"), alarm_clear=seconds(60))
@@ -303,6 +310,10 @@ def test_of_several_faults_the_worst_is_told() -> None:
     found = judged(RANG, TOLD, changed(155, "ALARM", "OK"), fault=[*FAULT, *second])
     assert (found.ruling, found.reason) == (Ruling.UNKNOWN, NOTHING)
     assert found.figures["lag_crossed_after_fault_seconds"] is None
+    first = judged(fault=[*FAULT, *second])
+    assert (first.ruling, first.reason) == (
+        Ruling.UNKNOWN, f"{NAME} had not rung when the lag ended, 110.5 s after it was too high"
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -311,17 +322,16 @@ def test_of_several_faults_the_worst_is_told() -> None:
         (f"Cut link {HOME} to {NEXT}", [(0, NEXT), (30, HOME), (31, NEXT)], f"{NAME} of {HOME} rang"),
         (f"Cut link {NEXT} to {HOME}", [(0, HOME)], f"{NAME} of {HOME} rang"),
         (f"Cut link {HOME} to {NEXT}", [(0, HOME), (30, NEXT)], f"{NAME} of {NEXT} rang"),
-        (f"Cut link {HOME} to {NEXT}", [], f"{NAME} rang for another reason"),
+        (f"Cut link {HOME} to {NEXT}", [], IN_TIME),
         (f"Lag replica of cache of {NEXT}", [], f"{NAME} of {HOME} rang"),
         (f"Lag read replica of {HOME}", [], f"{NAME} of {NEXT} rang"),
-        (f"Pause cache of {NEXT}", [(0, HOME)], f"{NAME} rang for another reason"),
+        (f"Pause cache of {NEXT}", [(0, HOME)], IN_TIME),
     ],
 )  # fmt: skip
 def test_which_region_the_fault_puts_behind(fault: str, writers, says: str) -> None:
-    """Both regions' alarms ring, so that one is astray; where the fault does not say, the first one is meant."""
+    """Both regions' alarms ring, so that one is astray; where the fault does not say, either may ring."""
     seen = [WriterSeen(at(second), region, "db") for second, region in writers]
-    found = judged(*DONE, *seen, at_home(90), fault=story(fault=fault))
-    assert found.ruling is Ruling.BROKEN
+    found = judged(*DONE, *seen, at_home(110), fault=story(fault=fault))
     assert found.reason.startswith(says)
 
 
@@ -360,6 +370,8 @@ SECOND = story(fault=f"Pause cache of {HOME}", struck=60, undone=140)[5:-1]
          "replica-lag did not ring in 3.5 min (allowed: 3.5 min)"),
         ((WATCHING, RANG, TOLD), {"alarm_delay": seconds(69.5)}, Ruling.KEPT, PUNCTUAL.replace("3.0 min", "69.5 s")),
         ((WATCHING, RANG, TOLD), {"alarm_delay": seconds(69.4)}, Ruling.BROKEN, PUNCTUAL.replace("3.0 min", "69.4 s")),
+        ((WATCHING, changed(30, "OK", "ALARM"), TOLD), {"alarm_delay": seconds(0)}, Ruling.KEPT,
+         PUNCTUAL.replace("69.5 s", "0 ms").replace("3.0 min", "0 ms")),
         ((WATCHING, RANG, TOLD), {"fault": [*FAULT, *SECOND]}, Ruling.KEPT, PUNCTUAL.replace("69.5 s", "39.5 s")),
         ((WATCHING, changed(45, "OK", "ALARM"), TOLD, replace(TOLD, at=at(46))), {"fault": [*FAULT, *SECOND]},
          Ruling.KEPT, PUNCTUAL.replace("69.5 s", "0 ms")),

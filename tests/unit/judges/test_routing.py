@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
+
 import pytest
 
-from harness.clock import seconds
-from harness.header import Stream
+from harness.clock import Duration, seconds
+from harness.header import ClientPolicy, Stream
+from harness.judges import windows
 from harness.judges.bench import judge_one
+from harness.judges.routing import failback, routing
 from harness.objectives import Objectives
-from harness.timeline import DnsAnswered
+from harness.record import Record
+from harness.timeline import DnsAnswered, Event
 from harness.verdicts import Ruling
-from tests.unit.judges.scripted import ADDRESS, HOME, NEXT, at, home, run, story
+from tests.unit.judges.scripted import ADDRESS, DARK, HOME, NEXT, Bad, Where, at, home, never, run, story
 
 
 def one(record, promise: str = "routing"):
@@ -128,3 +134,148 @@ def test_one_bad_arrival_among_too_few_is_unknown() -> None:
 
     record = run(bad, events=story(undone=50), undisturbed=(Stream("list_triggers", "europe"),))
     assert one(record, "undisturbed").ruling is Ruling.UNKNOWN
+
+
+STEADY, DURING, AFTER = "in the steady state", f"during {DARK}", "after the catch-up"
+ALWAYS = f"every location was served by its nearest region {STEADY}"
+FINALLY = f"every location was served by its nearest region {AFTER}"
+APART = {"america": (HOME, NEXT), "europe": (NEXT, HOME)}
+
+
+@cache
+def clients(where: Where, bad: Bad = never) -> Record:
+    """Two arrivals a second from each place, the first at 0.25 s, the last at 239.75 s."""
+    return run(bad, where=where, events=[], rate=2)
+
+
+def seen(where: Where, *events: Event, bad: Bad = never, fault: str = DARK, undone: float = 150, **changes) -> Record:
+    told = sorted([*story(fault=fault, undone=undone), *events], key=lambda event: event.at)
+    plain = clients(where, bad)
+    return replace(plain, header=replace(plain.header, **changes), events=tuple(told))
+
+
+@cache
+def away(*spans: tuple[float, float], place: str = "") -> Where:
+    """Within each span the next region serves, one location or all."""
+    return lambda location, second: NEXT if place in (location, "") and any(a <= second < b for a, b in spans) else HOME
+
+
+@cache
+def abroad(*spans: tuple[float, float]) -> Where:
+    """Each location at its own nearest region, america at the other one within each span."""
+    return lambda location, second: NEXT if location == "europe" or any(a <= second < b for a, b in spans) else HOME
+
+
+MOVED = away((60, 170))
+
+
+def leaks(count: int, of_total: int, word: str = "leaked to the dark region") -> str:
+    return f"{count} of {of_total} arrivals {word}"
+
+
+STILL = "still went to the dark region when all should have moved"
+ARRIVED = "every location was served by its nearest healthy region; the last moved after 30.2 s"
+
+
+def test_where_everybody_was_served() -> None:
+    found = routing(seen(MOVED))
+    assert (found.promise, found.ruling) == ("routing", Ruling.KEPT)
+    assert found.reason == "; ".join((ALWAYS, ARRIVED, leaks(0, 240), FINALLY))
+    assert found.figures == {"unmapped_arrivals": 0, "last_client_moved_seconds": 30.25, "leaked_arrivals": 0,
+                             "arrivals_after_move": 240}  # fmt: skip
+    places = ("america", "europe")
+    assert found.evidence == {"routing": [
+        *({"when": STEADY, "location": place, "region": HOME, "share": 1.0} for place in places),
+        *({"when": DURING, "location": place, "moved_seconds": 30.25} for place in places),
+        *({"when": AFTER, "location": place, "region": HOME, "share": 1.0} for place in places),
+    ]}  # fmt: skip
+
+
+def objective(**changes) -> dict[str, Objectives]:
+    return {"objectives": Objectives(**changes)}
+
+
+@pytest.mark.parametrize(
+    ("told", "ruling", "says"),
+    [
+        # In the steady state one arrival in sixty elsewhere is within the ratio, two are not.
+        (seen(away((10, 10.5), (60, 170), place="america"), nearest={"america": (HOME, NEXT)}), Ruling.UNKNOWN,
+         f"nothing is known of where europe was served {STEADY}"),
+        (seen(away((10, 10.5), (60, 170))), Ruling.KEPT, "; ".join((ALWAYS, ARRIVED, leaks(0, 240), FINALLY))),
+        (seen(away((10, 11), (60, 170))), Ruling.BROKEN,
+         f"america was served by {HOME} for only 96.7% of its arrivals {STEADY}"),
+        (seen(away((10, 25), (60, 170)), **objective(success_ratio=0.5)), Ruling.KEPT,
+         "; ".join((ALWAYS, ARRIVED, leaks(0, 240), FINALLY))),
+        (seen(MOVED, nearest={"america": (), "europe": (HOME, NEXT)}), Ruling.UNKNOWN,
+         f"nothing is known of where america was served {STEADY}"),
+        # To the next region: in time, too near to its limit to say, too late, never.
+        (seen(MOVED, **objective(recovery_time=seconds(30.25))), Ruling.KEPT,
+         "; ".join((ALWAYS, ARRIVED, leaks(0, 240), FINALLY))),
+        (seen(MOVED, **objective(recovery_time=seconds(30.2))), Ruling.UNKNOWN,
+         "america reached its next region after about 30.2 s: too close to 30.2 s to say"),
+        (seen(MOVED, **objective(recovery_time=seconds(29.75))), Ruling.UNKNOWN,
+         "america reached its next region after about 30.2 s: too close to 29.8 s to say"),
+        (seen(MOVED, **objective(recovery_time=seconds(29.7))), Ruling.BROKEN,
+         "america reached its next region only after 30.2 s (allowed: 29.7 s)"),
+        (seen(away((30, 170)), **objective(recovery_time=seconds(0.2))), Ruling.BROKEN,
+         "america reached its next region only after 250 ms (allowed: 200 ms)"),
+        (seen(away((60, 170), place="america")), Ruling.BROKEN,
+         "europe had not moved to its next region when the fault was undone, after 2.0 min"),
+        (seen(away((60, 170), place="america"), **objective(recovery_time=seconds(120))), Ruling.UNKNOWN,
+         "europe had not moved to its next region when the fault was undone, after 2.0 min"),
+        (seen(MOVED, nearest=dict.fromkeys(("america", "europe"), (HOME,))), Ruling.BROKEN,
+         "america had not moved to its next region when the fault was undone, after 2.0 min"),
+        # Those whose own region is not dark stay where they are.
+        (seen(abroad((60, 170)), nearest=APART), Ruling.KEPT,
+         "; ".join((ALWAYS, ARRIVED, f"every location was served by its nearest region {DURING}", leaks(0, 120),
+                    FINALLY))),
+        (seen(away((0, 30), (60, 149), (150, 240), place="europe"), nearest=APART, **objective(recovery_time=seconds(
+            120))), Ruling.BROKEN, f"europe was served by {NEXT} for only 74.2% of its arrivals {DURING}"),
+        # A fault behind the front door moves nobody.
+        (seen(away(), fault="Stop database writer"), Ruling.KEPT,
+         "; ".join((ALWAYS, "every location was served by its nearest region during Stop database writer", FINALLY))),
+        (seen(away((30, 40)), fault="Stop database writer"), Ruling.BROKEN,
+         f"america was served by {HOME} for only 91.7% of its arrivals during Stop database writer"),
+        # In the end, once the time for it is over: the last ten seconds count.
+        (seen(away((60, 240), place="america"), **objective(failback_time=seconds(60))), Ruling.BROKEN,
+         "europe had not moved to its next region when the fault was undone, after 2.0 min"),
+        (seen(away((60, 240)), **objective(failback_time=seconds(60))), Ruling.BROKEN,
+         f"america was served by {HOME} for only 0.0% of its arrivals {AFTER}"),
+        (seen(away((60, 240))), Ruling.UNKNOWN, f"america was served by {HOME} for only 0.0% of its arrivals {AFTER}"),
+        (seen(away((60, 230))), Ruling.KEPT, "; ".join((ALWAYS, ARRIVED, leaks(0, 240), FINALLY))),
+        (seen(away((60, 230.5))), Ruling.UNKNOWN,
+         f"america was served by {HOME} for only 95.0% of its arrivals {AFTER}"),
+        (seen(away((60, 170), (239.5, 240))), Ruling.UNKNOWN,
+         f"america was served by {HOME} for only 95.0% of its arrivals {AFTER}"),
+        (seen(away((60, 235)), undone=235, **objective(failback_time=seconds(4))), Ruling.KEPT,
+         "; ".join((ALWAYS, ARRIVED, leaks(0, 580), FINALLY))),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_the_routing(told: Record, ruling: Ruling, says: str) -> None:
+    found = routing(told)
+    assert (found.ruling, found.reason) == (ruling, says)
+
+
+def test_the_time_for_coming_back_must_be_over_before_staying_away_breaks_it() -> None:
+    left = windows.traffic_end(seen(MOVED)) - at(150)
+    for limit, ruling in ((left, Ruling.BROKEN), (left + Duration(1), Ruling.UNKNOWN)):
+        assert routing(seen(away((60, 240)), **objective(failback_time=limit))).ruling is ruling
+
+
+def dns(second: float, ttl: int) -> DnsAnswered:
+    return DnsAnswered(at(second), "america", NEXT, (ADDRESS[NEXT],), ttl)
+
+
+@pytest.mark.parametrize(
+    ("where", "events", "changes", "leaked", "total"),
+    [
+        (away((60, 90), (92.5, 170)), (), {}, 10, 240),
+        (away((60, 90), (91.5, 170)), (), {}, 6, 240),
+        (away((60, 170)), (dns(100, 30), dns(150, 40), dns(151, 90)), {}, 0, 120),
+        (away((60, 170)), (), {"client": ClientPolicy("honoured", None)}, 0, 320),
+        (away((60, 170)), (), {"client": ClientPolicy("honoured", seconds(100))}, 0, 0),
+    ],
+)  # fmt: skip
+def test_what_still_goes_to_the_dark_region_once_all_should_have_moved(where, events, changes, leaked, total) -> None:
+    found = routing(seen(where, *events, **changes, **objective(recovery_time=seconds(100))))
+    assert (found.figures["leaked_arrivals"], found.figures["arrivals_after_move"]) == (leaked, total)
