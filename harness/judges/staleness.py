@@ -142,14 +142,13 @@ def _guarantees(record: Record, missed: list[Missed] | None) -> tuple[dict[str, 
 
 def _own_write_late(record: Record, missed: list[Missed]) -> str:
     """In words, the first own write that was not shown for longer than it may; empty when there is none."""
-    if not missed:
-        return ""
     limits = _limits(record, np.array([one.at.nanoseconds for one in missed]))
-    for one, allowed in zip(missed, limits.tolist(), strict=True):
-        if one.since.nanoseconds > allowed:
-            told = f"a read from {one.location} did not show an own write acknowledged {one.since} before"
-            return f"{told} (allowed: {Duration(allowed)})"
-    return ""
+    late = np.flatnonzero(np.array([one.since.nanoseconds for one in missed]) > limits)
+    if not len(late):
+        return ""
+    one, allowed = missed[late[0]], Duration(int(limits[late[0]]))
+    told = f"a read from {one.location} did not show an own write acknowledged {one.since} before"
+    return f"{told} (allowed: {allowed})"
 
 
 def _limits(record: Record, sent: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -171,7 +170,7 @@ def _figures(record: Record, found: Reads) -> dict[str, Number]:
     inside = _inside(record, found.rows["sent"])
 
     def largest(values: npt.NDArray[np.int64], mask: npt.NDArray[np.bool_]) -> float:
-        return round(int(values[mask].max(initial=0)) / 1e9, 3)
+        return round(Duration(int(values[mask].max(initial=0))).seconds, 3)
 
     return {
         "staleness_outside_fault_seconds": largest(found.missed_for, ~inside),
@@ -191,7 +190,7 @@ def _rows(record: Record, found: Reads, numbers: npt.NDArray[np.intp]) -> list[d
             "at": str(Instant(int(found.rows["sent"][number]))),
             "location": record.header.locations[int(found.rows["location"][number])],
             "newest_shown": str(Instant(int(found.rows["observed"][number]) * 1000)),
-            "missed_seconds": round(int(found.missed_for[number]) / 1e9, 3),
+            "missed_seconds": round(Duration(int(found.missed_for[number])).seconds, 3),
         }
         for number in numbers[:ROWS].tolist()
     ]

@@ -195,6 +195,10 @@ KEPT = "no read missed an event older than 500 ms ± 1.0 s (allowed: 5.0 s)"
         (often(read(20, 14.5)), {}, Ruling.UNKNOWN,
          "the stalest read from america missed 4.5 s ± 1.0 s: the error bar straddles 5.0 s"),
         (often(read(19.5, 14.5)), {}, Ruling.KEPT, "no read missed an event older than 4.0 s ± 1.0 s (allowed: 5.0 s)"),
+        (often(read(19.500000001, 14.5)), {}, Ruling.UNKNOWN,
+         "the stalest read from america missed 4.0 s ± 1.0 s: the error bar straddles 5.0 s"),
+        ([read(second, 1 if second < 31 else 30.5) for second in range(20, 40)], {}, Ruling.KEPT,
+         "no read missed an event older than 0 ms ± 1.0 s (allowed: 5.0 s)"),
         # From the fault until the replica has caught up a declared lag is allowed, and the worst is the furthest over.
         (often(read(30, 20)), {"declared_lag": seconds(5.5)}, Ruling.KEPT,
          "no read missed an event older than 9.5 s ± 1.0 s (allowed: 10.5 s)"),
@@ -230,8 +234,25 @@ def test_reads_that_never_learnt_anything_are_held_against_what_the_writer_holds
     assert (idle.ruling, idle.reason) == (Ruling.UNKNOWN, "no event happened: nothing could be stale")
 
 
+def test_a_read_is_too_stale_from_a_nanosecond_beyond_its_limit_on() -> None:
+    def stale(second: float) -> tuple[Ruling, int]:
+        found = bounded_staleness(arrivals(*often(read(second, 14.5)), events=FAULT))
+        return found.ruling, len(found.evidence["stale_reads"])
+
+    assert stale(20.5) == (Ruling.UNKNOWN, 0)
+    assert stale(20.500000001) == (Ruling.BROKEN, 1)
+
+
+def test_every_window_has_its_declared_lag() -> None:
+    again = story(fault=f"Lag read replica of {NEXT}", struck=170, undone=180)[5:-1]
+    rows = often(read(60, 40), read(175, 160))
+    found = bounded_staleness(arrivals(*rows, events=[*FAULT, *again], declared_lag=seconds(20)))
+    assert found.ruling is Ruling.KEPT
+    assert found.figures["staleness_in_fault_seconds"] == 19.5
+
+
 def test_the_figures_of_what_reads_show() -> None:
-    rows = often(read(20, 18.5), read(60.0004, 58.0), read(61, 40), read(62, 41, "europe"), until=100)
+    rows = often(read(20, 18.5), read(60.0004, 58.0), read(61.0004, 40), read(62, 41, "europe"), until=100)
     found = bounded_staleness(arrivals(*rows, events=FAULT, declared_lag=seconds(2)))
     assert found.figures == {
         "regressions_america": 2, "regressions_europe": 0, "furthest_regression_seconds": 19.5,
@@ -241,7 +262,7 @@ def test_the_figures_of_what_reads_show() -> None:
         "dated_reads": 104, "allowed_seconds": 5.0, "declared_lag_seconds": 2.0,
     }  # fmt: skip
     assert found.evidence["stale_reads"] == [
-        {"at": str(at(61)), "location": "america", "newest_shown": str(at(40)), "missed_seconds": 20.5},
+        {"at": str(at(61.0004)), "location": "america", "newest_shown": str(at(40)), "missed_seconds": 20.5},
         {"at": str(at(62)), "location": "europe", "newest_shown": str(at(41)), "missed_seconds": 20.5},
     ]
     assert list(found.evidence) == ["own_writes_missed", "stale_reads"]
@@ -250,6 +271,7 @@ def test_the_figures_of_what_reads_show() -> None:
     fine = arrivals(read(20, 19.9999), read(21, 20.0004), read(22.0006, 20.1), read(23, 22.3), events=FAULT)
     assert bounded_staleness(fine).figures["resolution_seconds"] == 1.001
     assert bounded_staleness(fine).figures["age_outside_fault_seconds"] == 1.951
+    assert bounded_staleness(fine).figures["age_in_fault_seconds"] == 0.0
     ids = bounded_staleness(arrivals(Arrival(5, observed=9), Arrival(7, observed=4), events=FAULT))
     assert ids.figures == {"regressions_america": 1, "regressions_europe": 0, "own_writes_missed": None,
                            "furthest_regression_seconds": 0.0, "own_write_missed_seconds": None}  # fmt: skip
