@@ -282,6 +282,14 @@ def test_the_time_for_coming_back_must_be_over_before_staying_away_breaks_it() -
     left = windows.traffic_end(seen(MOVED)) - at(150)
     for limit, ruling in ((left, Ruling.BROKEN), (left + Duration(1), Ruling.UNKNOWN)):
         assert routing(seen(away((60, 240)), **objective(failback_time=limit))).ruling is ruling
+    for limit, ruling in ((left, Ruling.UNKNOWN), (left - Duration(1), Ruling.BROKEN)):
+        assert failback(seen(away((60, 240)), **objective(failback_time=limit))).ruling is ruling
+
+
+def test_times_are_told_to_the_millisecond() -> None:
+    told = replace(clients(MOVED), events=tuple(story(struck=29.9996, undone=149.9996)))
+    assert [row["moved_seconds"] for row in routing(told).evidence["routing"][2:4]] == [30.25, 30.25]
+    assert failback(told).evidence["failback"][0]["back_seconds"] == 20.25
 
 
 def every_other(location: str, second: float) -> str:
@@ -325,6 +333,7 @@ def test_of_several_windows_the_longest_move_and_all_leaks_are_told() -> None:
     assert twice((40, 155), (200, 225)).figures["last_client_moved_seconds"] == 20.25
     never_first = twice((190, 225))
     assert never_first.figures["last_client_moved_seconds"] is None
+    assert twice((30.5, 155), (180, 225)).figures["last_client_moved_seconds"] == 0.75
     assert twice((60, 155)).figures["last_client_moved_seconds"] is None
     assert twice((60, 155), (180, 225)).figures["arrivals_after_move"] == 240 + 40
     one_stays = routing(seen(away((60, 170), place="america")))
@@ -355,9 +364,11 @@ def test_without_arrivals_of_a_location_its_end_is_unknown() -> None:
     assert found.ruling is Ruling.UNKNOWN
     assert found.reason == f"nothing is known of where europe was served {STEADY}"
     assert found.evidence["routing"][-1] == {"when": AFTER, "location": "america", "region": HOME, "share": 1.0}
-    rows = [Arrival(number / 2, address=ADDRESS[NEXT if number == 80 else HOME]) for number in range(100)]
+    rows = [Arrival(number / 2 + (number == 79) / 1e9, address=ADDRESS[NEXT if number == 79 else HOME])
+            for number in range(100)]  # fmt: skip
+    rows += [Arrival(number / 2, location="europe") for number in range(200)]
     early = routing(arrivals(*rows, events=story(fault="Stop database writer", struck=20, undone=30)))
-    assert early.evidence["routing"][-1]["share"] == 0.95
+    assert early.evidence["routing"][-2] == {"when": AFTER, "location": "america", "region": HOME, "share": 0.952381}
     thirds = [Arrival(number / 3, address=ADDRESS[NEXT if number % 3 else HOME]) for number in range(90)]
     rounded = routing(arrivals(*thirds, events=story(struck=29)))
     assert rounded.evidence["routing"][0]["share"] == 0.333333
@@ -378,6 +389,12 @@ def test_when_everybody_was_back() -> None:
     one = failback(seen(away((60, 200), place="europe")))
     assert [row["back_seconds"] for row in one.evidence["failback"]] == [0.0, 50.25]
     assert one.figures["failback_seconds"] == 50.25
+    never_back = failback(seen(away((60, 240), place="europe"), nearest={"america": (HOME,)}))
+    assert never_back.figures["failback_seconds"] is None
+    assert [(row["region"], row["back_seconds"]) for row in never_back.evidence["failback"]] == [
+        (HOME, 0.0),
+        ("", None),
+    ]
 
 
 @cache
@@ -405,6 +422,8 @@ AGAIN = "create_trigger from america failed a second time after the undo"
         (seen(away((60, 170), (200, 215)), **objective(success_ratio=0.5)), Ruling.KEPT, BACK),
         # A second outage: one bad arrival or two are a blip.
         (seen(MOVED, bad=down(180, 184)), Ruling.KEPT, BACK),
+        (seen(MOVED, bad=down(180, 184), **objective(success_ratio=1.0)), Ruling.KEPT, BACK),
+        (seen(MOVED, bad=down(150, 156)), Ruling.BROKEN, f"{AGAIN} (3 of 45 arrivals)"),
         (seen(MOVED, bad=down(180, 186)), Ruling.BROKEN, f"{AGAIN} (3 of 45 arrivals)"),
         (seen(MOVED, bad=down(60, 186)), Ruling.KEPT, BACK),
         (seen(MOVED, bad=down(60, 144)), Ruling.KEPT, BACK),
