@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.judges.sessions import ANSWERED, ENOUGH, WITHOUT, Stay, sessions
+from harness.objectives import Objectives
 from harness.requests import Outcome
 from harness.verdicts import Ruling, Verdict
 from tests.unit.judges.scripted import ADDRESS, HOME, NEXT, Arrival, arrivals, story
@@ -49,7 +50,8 @@ def refused(count: int, of_all: int) -> str:
         ([asks(ENOUGH), asks(30, NO, since=50)], Ruling.BROKEN, refused(30, 50)),
         # Refused throughout: where its public read works too, it is no outage.
         ([asks(30, NO)], Ruling.BROKEN, refused(30, 30)),
-        ([asks(30, NO), asks(5, Outcome.WRONG_BODY, operation="ponder_events")], Ruling.UNKNOWN, refused(30, 30)),
+        *(([asks(30, NO), asks(public, Outcome.WRONG_BODY, operation="ponder_events")], Ruling.UNKNOWN, refused(30, 30))
+          for public in (1, 5)),
         ([asks(30, NO), asks(5, Outcome.WRONG_BODY, operation="ponder_events"),
           asks(1, since=45, operation="ponder_events")], Ruling.BROKEN, refused(30, 30)),
         ([asks(30, NO), asks(5, Outcome.WRONG_BODY, operation="ponder_events"),
@@ -68,6 +70,12 @@ def refused(count: int, of_all: int) -> str:
 def test_what_is_said_of_a_session(rows, ruling: Ruling, says: str) -> None:
     found = judged(*rows)
     assert (found.promise, found.ruling, found.reason) == ("sessions", ruling, says)
+
+
+def test_as_many_refusals_as_the_ratio_allows_are_no_refusal_of_the_region() -> None:
+    half = {"objectives": Objectives(success_ratio=0.5)}
+    assert judged(asks(30), asks(30, NO, since=60), **half).ruling is Ruling.KEPT
+    assert judged(asks(30), asks(31, NO, since=60), **half).ruling is Ruling.BROKEN
 
 
 def test_no_session_that_moved_says_nothing() -> None:

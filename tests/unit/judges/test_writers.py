@@ -61,38 +61,39 @@ MOMENT = f"the promotion at {at(50)}"
 
 
 @pytest.mark.parametrize(
-    ("found", "ruling", "says"),
+    ("views", "changes", "ruling", "says"),
     [
-        (judged(writer(), old(), promoted=None), Ruling.KEPT,
+        ((writer(), old()), {"promoted": None}, Ruling.KEPT,
          "no other node was promoted: there was one writer throughout"),
-        (judged(writer(), events=(seen(0, HOME), seen(60)), promoted=None), Ruling.UNKNOWN,
+        ((writer(),), {"events": (seen(0, HOME), seen(60)), "promoted": None}, Ruling.UNKNOWN,
          "the writer moved, but nobody saw when it was promoted"),
-        (judged(writer(), events=(seen(0, HOME),), promoted=None), Ruling.KEPT,
+        ((writer(),), {"events": (seen(0, HOME),), "promoted": None}, Ruling.KEPT,
          "no other node was promoted: there was one writer throughout"),
-        (judged(writer(), old()), Ruling.KEPT, f"the old writer took no row after {MOMENT}"),
-        (judged(writer(), old("snapshot")), Ruling.KEPT, f"the old writer took no row after {MOMENT}"),
-        (judged(writer(), old("reader")), Ruling.UNKNOWN, UNREAD),
-        (judged(writer()), Ruling.UNKNOWN, UNREAD),
-        (judged(writer(), complete=False), Ruling.UNKNOWN, UNREAD),
-        (judged(writer(), old(), complete=False), Ruling.UNKNOWN, "the read-back is incomplete"),
-        (judged(writer(), old(late=50)), Ruling.KEPT, f"the old writer took no row after {MOMENT}"),
-        (judged(writer(), old(late=51)), Ruling.BROKEN,
+        ((writer(), old()), {}, Ruling.KEPT, f"the old writer took no row after {MOMENT}"),
+        ((writer(), old("snapshot")), {}, Ruling.KEPT, f"the old writer took no row after {MOMENT}"),
+        ((writer(), old("reader")), {}, Ruling.UNKNOWN, UNREAD),
+        ((writer(),), {}, Ruling.UNKNOWN, UNREAD),
+        ((writer(),), {"complete": False}, Ruling.UNKNOWN, UNREAD),
+        ((writer(), old()), {"complete": False}, Ruling.UNKNOWN, "the read-back is incomplete"),
+        ((writer(), old(late=50)), {}, Ruling.KEPT, f"the old writer took no row after {MOMENT}"),
+        ((writer(), old(late=51)), {}, Ruling.BROKEN,
          f"after {MOMENT} the old writer took 1 rows that could be read"),
-        (judged(writer(), old("snapshot", late=51), complete=False), Ruling.BROKEN,
+        ((writer(), old("snapshot", late=51)), {"complete": False}, Ruling.BROKEN,
          f"after {MOMENT} the old writer took 1 rows that could be read"),
         # Acknowledged after the promotion, and not on the new writer; a write from before it is another judge's.
-        (judged(writer(60, 70), old()), Ruling.BROKEN,
+        ((writer(60, 70), old()), {}, Ruling.BROKEN,
          f"after {MOMENT} the old writer took 0 rows that could be read, "
          "and 2 acknowledged writes are not on the new one"),
-        (judged(writer(10, 50), old()), Ruling.KEPT, f"the old writer took no row after {MOMENT}"),
-        (judged(writer(60), old(), complete=False), Ruling.UNKNOWN, "the read-back is incomplete"),
-        (judged(writer(60), old(late=51)), Ruling.BROKEN,
+        ((writer(10, 50), old()), {}, Ruling.KEPT, f"the old writer took no row after {MOMENT}"),
+        ((writer(60), old()), {"complete": False}, Ruling.UNKNOWN, "the read-back is incomplete"),
+        ((writer(60), old(late=51)), {}, Ruling.BROKEN,
          f"after {MOMENT} the old writer took 1 rows that could be read, "
          "and 1 acknowledged writes are not on the new one"),
-        (judged(old(late=51)), Ruling.BROKEN, f"after {MOMENT} the old writer took 1 rows that could be read"),
+        ((old(late=51),), {}, Ruling.BROKEN, f"after {MOMENT} the old writer took 1 rows that could be read"),
     ],
 )  # fmt: skip
-def test_what_is_said_of_one_writer(found: Verdict, ruling: Ruling, says: str) -> None:
+def test_what_is_said_of_one_writer(views, changes, ruling: Ruling, says: str) -> None:
+    found = judged(*views, **changes)
     assert (found.promise, found.ruling, found.reason) == ("single_writer", ruling, says)
 
 
