@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.clock import Duration, Instant, seconds
+from harness.clock import ZERO, Duration, Instant, seconds
 from harness.judges import windows
 from harness.judges.windows import Window
 from harness.record import Record
@@ -37,9 +37,7 @@ class Ringing:
     @property
     def delay(self) -> Duration | None:
         """From the lag crossing the threshold to ALARM; zero when the alarm saw it first."""
-        if self.rang is None or self.crossed is None:
-            return None
-        return max(Duration(0), self.rang.at - self.crossed.at)
+        return None if self.rang is None or self.crossed is None else _delay(self.crossed, self.rang)
 
 
 def lag_alarm(record: Record) -> Verdict:
@@ -74,12 +72,12 @@ def no_false_alarm(record: Record) -> Verdict:
     USER_PostgreSQL.Replication.ReadReplicas.html (a replica of an idle primary reports lag)
     """
     promise, name = "no_false_alarm", record.header.lag_alarm
+    if not name:
+        return Verdict(promise, Ruling.UNKNOWN, "the header names no lag alarm")
     changes = [event for event in of(record.events, AlarmChanged) if event.alarm == name]
     rang = [event for event in changes if event.new == "ALARM" and event.at >= windows.begin(record)]
     figures: dict[str, Number] = {"alarm": name, "rings": len(rang)}
-    evidence = {"alarm": _history(record, name or "")}
-    if not name:
-        return Verdict(promise, Ruling.UNKNOWN, "the header names no lag alarm")
+    evidence = {"alarm": _history(record, name)}
     if rang:
         return Verdict(promise, Ruling.BROKEN, f"{name} rang and nothing lagged: {rang[0].reason}", figures, evidence)
     last = {event.region: event for event in changes}
@@ -149,7 +147,7 @@ def _told_of(
         return Ruling.BROKEN, f"{word} did not ring in {watched} (allowed: {allowed})"
     if rang.old != "OK":
         return Ruling.UNKNOWN, f"{word} rang out of {rang.old}, not out of OK: it was not watching before"
-    delay = max(Duration(0), rang.at - origin)
+    delay = max(ZERO, rang.at - origin)
     late = Ruling.BROKEN if delay > allowed else Ruling.KEPT
     return late, f"{rang.alarm} in {rang.region} rang {delay} after the fault (allowed: {allowed})"
 
@@ -173,7 +171,7 @@ def _ringing(record: Record, window: Window, name: str) -> Ringing:
     changes = [event for event in everywhere if region in (None, event.region)] or everywhere
     elsewhere = [event for event in everywhere if event not in changes]
     astray = next((e for e in elsewhere if window.began <= e.at <= window.ended and e.new == "ALARM"), None)
-    steady = windows.begin(record)
+    steady, struck = windows.calm(record)
     before = [event for event in changes if event.at < window.began]
     late = window.healed + record.header.objectives.alarm_clear
     rang = next((event for event in changes if window.began <= event.at <= late and event.new == "ALARM"), None)
@@ -181,15 +179,18 @@ def _ringing(record: Record, window: Window, name: str) -> Ringing:
     crossed = next((e for e in lags if window.began <= e.at <= window.healed and e.lag_seconds > threshold), None)
     told = of(record.events, AlarmNotified)
     notified = next((e for e in told if rang and _tells(e, rang)), None)
-    cleared = None
-    if rang:
-        last_ring = [event for event in changes if event.new == "ALARM" and event.at <= late][-1]
-        cleared = next((event for event in changes if event.at > last_ring.at and event.new == "OK"), None)
+    cleared = _cleared(changes, late) if rang else None
     over = [event.at for event in lags if event.lag_seconds > threshold]
     again = _again(changes, rang, over) if rang else None
-    in_steady = next((event for event in before if event.new == "ALARM" and event.at >= steady), None)
+    in_steady = next((event for event in changes if event.new == "ALARM" and steady <= event.at < struck), None)
     state = before[-1].new if before else (changes[0].old if changes else None)
     return Ringing(window, crossed, rang, notified, cleared, state, in_steady, again, astray)
+
+
+def _cleared(changes: Sequence[AlarmChanged], late: Instant) -> AlarmChanged | None:
+    """How the last ring until ``late`` ended; there is one."""
+    rang = [event.at for event in changes if event.new == "ALARM" and event.at <= late][-1]
+    return next((event for event in changes if event.at > rang and event.new == "OK"), None)
 
 
 def _again(changes: Sequence[AlarmChanged], rang: AlarmChanged, over: Sequence[Instant]) -> AlarmChanged | None:
@@ -199,6 +200,10 @@ def _again(changes: Sequence[AlarmChanged], rang: AlarmChanged, over: Sequence[I
         return None
     rings = (event for event in changes if event.new == "ALARM" and event.at > clear)
     return next((ring for ring in rings if not any(clear.back(PERIOD) <= at <= ring.at for at in over)), None)
+
+
+def _delay(crossed: LagMeasured, rang: AlarmChanged) -> Duration:
+    return max(ZERO, rang.at - crossed.at)
 
 
 def _tells(note: AlarmNotified, rang: AlarmChanged) -> bool:
@@ -224,7 +229,7 @@ def _judge(record: Record, one: Ringing, name: str) -> tuple[Ruling, str]:
     wrong = _wrong_reason(record, one, one.rang)
     if wrong:
         return Ruling.BROKEN, f"{name} rang for another reason: {wrong}"
-    return _punctual(record, one, name)
+    return _punctual(record, one, _delay(one.crossed, one.rang), name)
 
 
 def _silent(record: Record, one: Ringing, crossed: LagMeasured, name: str) -> tuple[Ruling, str]:
@@ -248,9 +253,8 @@ def _wrong_reason(record: Record, one: Ringing, rang: AlarmChanged) -> str:
     return ""
 
 
-def _punctual(record: Record, one: Ringing, name: str) -> tuple[Ruling, str]:
+def _punctual(record: Record, one: Ringing, delay: Duration, name: str) -> tuple[Ruling, str]:
     objectives = record.header.objectives
-    delay = one.delay or Duration(0)
     if delay > objectives.alarm_delay:
         return Ruling.BROKEN, f"{name} rang {delay} after the lag was too high (allowed: {objectives.alarm_delay})"
     if one.notified is None:

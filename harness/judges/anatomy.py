@@ -62,7 +62,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class _Mark:
-    """The end of a stage as an observer saw it."""
+    """The end of a stage as an observer saw it; without ``at`` nobody did, whatever ``observer`` says."""
 
     name: str
     at: Instant | None
@@ -95,7 +95,8 @@ def stages_of(record: Record, one: Recovery) -> list[Stage]:
     budgets = _budgets(record, window, location, operation)
     if not back:
         return _unfinished(spell, marks, budgets)
-    return _cut(spell.began, [*marks, _Mark("reconnect", spell.ended, "first good arrival that lasted")], budgets)
+    reconnected = _Mark("reconnect", spell.ended, "first good arrival that lasted")
+    return _cut(spell, [*marks, reconnected], budgets)
 
 
 def sentence(stages: Sequence[Stage]) -> str:
@@ -114,21 +115,19 @@ def sentence(stages: Sequence[Stage]) -> str:
 def _unfinished(spell: Spell, marks: Sequence[_Mark], budgets: dict[str, Duration]) -> list[Stage]:
     """The stages as far as observers saw them end; the next one lasted until the fault was undone."""
     ended = list(takewhile(lambda mark: mark.at is not None, marks))
-    stages = _cut(spell.began, [*ended, _Mark("", spell.ended, "")], budgets)[:-1]
+    stages = _cut(spell, ended, budgets)
     stuck = marks[len(ended)].name if len(ended) < len(marks) else "reconnect"
     began = stages[-1].ended if stages else spell.began
     return [*stages, Stage(stuck, began, spell.ended, _NEVER, budgets.get(stuck), known=False)]
 
 
-def _cut(began: Instant, marks: Sequence[_Mark], budgets: dict[str, Duration]) -> list[Stage]:
-    recovered = marks[-1].at
-    stages = []
+def _cut(spell: Spell, marks: Sequence[_Mark], budgets: dict[str, Duration]) -> list[Stage]:
+    began, stages = spell.began, []
     for mark in marks:
-        seen = mark.at is not None and recovered is not None and began <= mark.at <= recovered
-        ended = mark.at if seen and mark.at is not None else began
+        seen = mark.at if mark.at and began <= mark.at <= spell.ended else None
         observer = mark.observer if seen else _NOT_SEEN
-        stages.append(Stage(mark.name, began, ended, observer, budgets.get(mark.name), known=seen))
-        began = ended
+        stages.append(Stage(mark.name, began, seen or began, observer, budgets.get(mark.name), known=seen is not None))
+        began = seen or began
     return stages
 
 
@@ -179,7 +178,7 @@ def _writer_marks(record: Record, window: Window, location: str, recovered: Inst
         promoted, observer = described.at, "AWS's describe"
     arrived = _first_elsewhere(record, window, location, recovered) if windows.dark_regions(window.fault) else None
     return [
-        _Mark("detection", detected, f"{type(sign).__name__}" if sign else _NOT_SEEN),
+        _Mark("detection", detected, type(sign).__name__),
         _Mark("decision", decision, f"decided by {decided.by}" if decided else "none recorded: AWS's own"),
         _Mark("promotion", promoted, observer),
         _Mark("dns", max(promoted, arrived) if promoted and arrived else promoted, "API's DNS; the rest reconnects"),

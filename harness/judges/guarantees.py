@@ -75,8 +75,8 @@ def newest_before(
     answered: npt.NDArray[np.int64], shown: npt.NDArray[np.int64], sent: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     """For each of the ``sent`` times, the highest ``shown`` of what had been answered by then; 0 where nothing had."""
-    order = np.argsort(answered, kind="stable")
-    newest = np.concatenate((np.zeros(1, np.int64), np.maximum.accumulate(shown[order])))
+    order = np.argsort(answered)
+    newest = np.concatenate(([0], np.maximum.accumulate(shown[order])))
     found: npt.NDArray[np.int64] = newest[np.searchsorted(answered[order], sent, side="right")]
     return found
 
@@ -92,17 +92,16 @@ def own_writes_missed(record: Record) -> list[Missed] | None:
     writes = writes[writes["observed"] >= DATED]
     if not len(writes) or not (reads["observed"] >= DATED).any():
         return None
-    gone = _lost(record)
     found: list[Missed] = []
     for code, location in enumerate(record.header.locations):
         mine = writes[writes["location"] == code]
-        kept = np.array([(code, int(done)) not in gone for done in mine["done"]], np.bool_) if gone else slice(None)
-        found += _missed(location, reads[reads["location"] == code], mine[kept])
+        kept = mine[~np.isin(mine["done"], _lost(record, code))]
+        found += _missed(location, reads[reads["location"] == code], kept)
     return found
 
 
 def _missed(location: str, reads: Traffic, writes: Traffic) -> list[Missed]:
-    order = np.argsort(writes["observed"], kind="stable")
+    order = np.argsort(writes["observed"])
     dates, answered = writes["observed"][order].astype(np.int64), writes["done"][order]
     newest = newest_before(answered, dates, reads["sent"])
     shown = reads["observed"].astype(np.int64)
@@ -114,12 +113,12 @@ def _missed(location: str, reads: Traffic, writes: Traffic) -> list[Missed]:
     return found
 
 
-def _lost(record: Record) -> set[tuple[int, int]]:
+def _lost(record: Record, code: int) -> npt.NDArray[np.int64]:
+    """When the writes of one location that are lost were answered, AWS ns."""
     found = losses(record)
-    if found is None or not found.lost.any():
-        return set()
-    gone = found.ledger.writes[found.lost]
-    return set(zip(gone["location"].tolist(), gone["done_at"].tolist(), strict=True))
+    if found is None:
+        return np.empty(0, np.int64)
+    return found.answered(found.lost & (found.ledger.writes["location"] == code))
 
 
 def longest(missed: list[Missed]) -> Duration:

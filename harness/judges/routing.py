@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from harness.clock import Duration, Instant, seconds
+from harness.clock import ZERO, Instant, seconds
 from harness.judges import addresses, homecoming, windows
 from harness.judges.once import once
 from harness.judges.outage import recoveries
@@ -46,8 +46,8 @@ class Served:
         return Served(self.location, self.rows[low:high], self.region[low:high])
 
     def share(self, code: int) -> float:
-        """The share that went to a region; 0 when nothing went anywhere."""
-        return float((self.region == code).mean()) if len(self.region) else 0.0
+        """The share that went to a region, of one arrival or more."""
+        return float((self.region == code).mean())
 
 
 @once
@@ -158,12 +158,13 @@ def _judge_move(
     record: Record, window: Window, location: str, move: tuple[Instant, Instant] | None, rows: list[dict[str, Number]]
 ) -> Finding:
     limit = record.header.objectives.recovery_time
-    took = move[0] - window.began if move else None
-    rows.append({"when": f"during {window.fault.fault}", "location": location,
-                 "moved_seconds": None if took is None else round(took.seconds, 3)})  # fmt: skip
-    if move is None or took is None:
+    row: dict[str, Number] = {"when": f"during {window.fault.fault}", "location": location, "moved_seconds": None}
+    rows.append(row)
+    if move is None:
         ruling = Ruling.BROKEN if window.span > limit else Ruling.UNKNOWN
         return ruling, f"{location} had not moved to its next region when the fault was undone, after {window.span}"
+    took = move[0] - window.began
+    row["moved_seconds"] = round(took.seconds, 3)
     if move[1] - window.began > limit:
         return Ruling.BROKEN, f"{location} reached its next region only after {took} (allowed: {limit})"
     if took > limit:
@@ -177,7 +178,7 @@ def _leak(
 ) -> Finding:  # fmt: skip
     answers = [e.ttl_seconds for e in of(record.events, DnsAnswered) if e.at <= window.ended]
     age = record.header.client.connection_age
-    since = first + seconds(max(answers, default=0)) + (age if age is not None else Duration(0))
+    since = first + seconds(max(answers, default=0)) + (age if age is not None else ZERO)
     codes = [record.header.regions.index(region) for region in dark if region in record.header.regions]
     late = [one.span(since, window.ended) for one in moving]
     total = sum(len(one.region) for one in late)
@@ -223,7 +224,7 @@ def failback(record: Record) -> Verdict:
     spans = [row["back_seconds"] for row in rows]
     known = [span for span in spans if isinstance(span, float)]
     figures: dict[str, Number] = {
-        "failback_seconds": max(known, default=0.0) if len(known) == len(spans) else None,
+        "failback_seconds": max(known) if len(known) == len(spans) else None,
         "allowed_seconds": record.header.objectives.failback_time.seconds,
     }
     return Verdict("failback", ruling, _reason(ruling, findings), figures, {"failback": rows})
@@ -232,9 +233,9 @@ def failback(record: Record) -> Verdict:
 def _back(record: Record, part: Served, undone: Instant, ended: Instant, rows: list[dict[str, Number]]) -> Finding:
     limit = record.header.objectives.failback_time
     expected = _code(record, part.location)
-    home: Flags = part.region == (-9 if expected is None else expected)
+    home: Flags = part.region == expected  # where no region is expected, none is
     found = turn(part.times, home, record.header.objectives.success_ratio)
-    took = None if found is None else (Duration(0) if found.index == 0 else found.at - undone)
+    took = None if found is None else (ZERO if found.index == 0 else found.at - undone)
     rows.append({"location": part.location, "region": _nearest(record, part.location),
                  "back_seconds": None if took is None else round(took.seconds, 3)})  # fmt: skip
     if took is None:

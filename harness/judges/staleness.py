@@ -26,6 +26,7 @@ ROWS = 200
 Evidence = dict[str, list[dict[str, Number]]]
 _ROUNDING = milliseconds(1)
 """So far apart the API and the database may tell of one event."""
+_NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +49,9 @@ def reads(record: Record) -> Reads | None:
     if not len(rows):
         return None
     shown = rows["observed"].astype(np.int64) * 1000
-    known = np.unique(np.concatenate((shown, _happened(record))))
-    following = np.searchsorted(known, shown + _ROUNDING.nanoseconds, side="right")
-    newer = np.where(following < len(known), known[np.minimum(following, len(known) - 1)], np.iinfo(np.int64).max)
-    missed = np.maximum(0, rows["sent"] - np.minimum(newer, rows["sent"]))
+    known = np.unique(np.concatenate((shown, _happened(record), [_NEVER])))
+    newer = known[np.searchsorted(known, shown + _ROUNDING.nanoseconds, side="right")]
+    missed = rows["sent"] - np.minimum(newer, rows["sent"])
     return Reads(rows, missed, rows["done"] - shown, _resolution(rows))
 
 
@@ -68,7 +68,7 @@ def _blind(record: Record, found: Reads) -> str:
     if len(_happened(record)):
         return ""
     known = np.unique(found.rows["observed"].astype(np.int64) * 1000)
-    apart = int(np.diff(known).max(initial=0))
+    apart = int(np.diff(known).max())
     silence = int(found.rows["done"].max()) - int(known[-1])
     if silence <= apart + record.header.objectives.staleness.nanoseconds:
         return ""
@@ -109,14 +109,14 @@ def bounded_staleness(record: Record) -> Verdict:
 
 
 def _judge(record: Record, found: Reads, limits: npt.NDArray[np.int64]) -> tuple[Ruling, str]:
-    if len(np.unique(found.rows["observed"])) < 2:
-        return Ruling.UNKNOWN, "no event happened: nothing could be stale"
     over = found.missed_for - limits
     worst = int(np.argmax(over))
     stale, limit = Duration(int(found.missed_for[worst])), Duration(int(limits[worst]))
     where = f"from {record.header.locations[int(found.rows['location'][worst])]}"
     if over[worst] > 0:
         return Ruling.BROKEN, f"a read {where} missed an event that was {stale} old (allowed: {limit})"
+    if len(np.unique(found.rows["observed"])) < 2:
+        return Ruling.UNKNOWN, "no event happened: nothing could be stale"
     blind = _blind(record, found)
     if blind:
         return Ruling.UNKNOWN, blind
@@ -142,14 +142,13 @@ def _guarantees(record: Record, missed: list[Missed] | None) -> tuple[dict[str, 
 
 def _own_write_late(record: Record, missed: list[Missed]) -> str:
     """In words, the first own write that was not shown for longer than it may; empty when there is none."""
-    if not missed:
-        return ""
     limits = _limits(record, np.array([one.at.nanoseconds for one in missed]))
-    for one, allowed in zip(missed, limits.tolist(), strict=True):
-        if one.since.nanoseconds > allowed:
-            told = f"a read from {one.location} did not show an own write acknowledged {one.since} before"
-            return f"{told} (allowed: {Duration(allowed)})"
-    return ""
+    late = np.flatnonzero(np.array([one.since.nanoseconds for one in missed]) > limits)
+    if not len(late):
+        return ""
+    one, allowed = missed[late[0]], Duration(int(limits[late[0]]))
+    told = f"a read from {one.location} did not show an own write acknowledged {one.since} before"
+    return f"{told} (allowed: {allowed})"
 
 
 def _limits(record: Record, sent: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -171,7 +170,7 @@ def _figures(record: Record, found: Reads) -> dict[str, Number]:
     inside = _inside(record, found.rows["sent"])
 
     def largest(values: npt.NDArray[np.int64], mask: npt.NDArray[np.bool_]) -> float:
-        return round(int(values[mask].max(initial=0)) / 1e9, 3)
+        return round(Duration(int(values[mask].max(initial=0))).seconds, 3)
 
     return {
         "staleness_outside_fault_seconds": largest(found.missed_for, ~inside),
@@ -191,7 +190,7 @@ def _rows(record: Record, found: Reads, numbers: npt.NDArray[np.intp]) -> list[d
             "at": str(Instant(int(found.rows["sent"][number]))),
             "location": record.header.locations[int(found.rows["location"][number])],
             "newest_shown": str(Instant(int(found.rows["observed"][number]) * 1000)),
-            "missed_seconds": round(int(found.missed_for[number]) / 1e9, 3),
+            "missed_seconds": round(Duration(int(found.missed_for[number])).seconds, 3),
         }
         for number in numbers[:ROWS].tolist()
     ]

@@ -98,4 +98,4 @@ def moved(record: Record, window: Window | None) -> bool:
 
 def _aws_did(record: Record, window: Window) -> bool:
     told = (e for e in of(record.events, DatabaseEvent) if window.began <= e.at <= window.ended)
-    return any("failover" in (event.message + " ".join(event.categories)).lower() for event in told)
+    return any("failover" in words.lower() for event in told for words in (event.message, *event.categories))

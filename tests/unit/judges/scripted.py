@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,53 @@ def run(
         parts.append(Requests(Path(f"requests-{location}.bin"), code, Clock(1.0, ANCHOR), rows, 0))
     found = sorted(story(end=end) if events is None else events, key=lambda event: event.at)
     return Record(told, tuple(found), traffic(parts), tuple(parts), readback)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One request, in seconds of the run; sent when it was due and answered 50 ms later where it says no other."""
+
+    second: float
+    operation: str = "ponder_events"
+    location: str = "america"
+    outcome: Outcome = Outcome.GOOD
+    address: str = ADDRESS[HOME]
+    observed: int = 0
+    sent: float | None = None
+    done: float | None = None
+
+    def row(self, number: int) -> tuple[Any, ...]:
+        """The row of its file; the ``number``-th there."""
+        sent = self.second if self.sent is None else self.sent
+        done = self.second + 0.05 if self.done is None else self.done
+        code = LOCATIONS.index(self.location)
+        times = (START + round(one * 1e9) for one in (self.second, sent, done))
+        row_id = write_id(code, number) if self.operation == "create_trigger" else NO_WRITE
+        peer = address_number(self.address) if self.address else 0
+        return (*times, OPERATIONS.index(self.operation), self.outcome, 0, code, peer, row_id, self.observed, 0)
+
+
+def arrivals(*rows: Arrival, events: Sequence[Event] = (), readback: ReadBack | None = None, **changes: Any) -> Record:
+    """A record of just these arrivals."""
+    parts = []
+    for code, location in enumerate(LOCATIONS):
+        own = [one for one in rows if one.location == location]
+        table = np.array([one.row(number) for number, one in enumerate(own)], RECORD)
+        parts.append(Requests(Path(f"requests-{location}.bin"), code, Clock(1.0, ANCHOR), table, 0))
+    found = tuple(sorted(events, key=lambda event: event.at))
+    return Record(header(**changes), found, traffic(parts), tuple(parts), readback)
+
+
+@cache
+def _hardly_any(end: float) -> Record:
+    return run(events=[], end=end, rate=0.5)
+
+
+def told(*events: Event, end: float = 240, readback: ReadBack | None = None, **changes: Any) -> Record:
+    """A record whose events tell everything: hardly any traffic, the last arrival a second before its end."""
+    plain = _hardly_any(end)
+    found = tuple(sorted(events, key=lambda event: event.at))
+    return replace(plain, header=replace(plain.header, **changes), events=found, readback=readback)
 
 
 def write_id(location: int, number: int) -> bytes:

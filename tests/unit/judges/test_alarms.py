@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.clock import seconds
+from harness.judges.alarms import alarm_rings, lag_alarm, no_false_alarm
 from harness.judges.bench import judge_one
 from harness.objectives import Objectives
-from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured, WriterSeen
+from harness.timeline import AlarmChanged, AlarmNotified, FaultUndone, LagMeasured, PhaseBegan, WriterSeen
 from harness.verdicts import Ruling
-from tests.unit.judges.scripted import HOME, NEXT, at, run, story
+from tests.unit.judges.scripted import HOME, NEXT, at, run, story, told
 
 NAME = "rds-replica-lag-high"
 FAULT = story(fault=f"Lag read replica of {NEXT}", undone=150)
@@ -140,6 +143,7 @@ def test_of_a_cut_link_the_end_that_does_not_write_falls_behind() -> None:
         assert judge_one(record, "lag_alarm")[0].ruling is ruling
 
 
+<<<<<<< HEAD
 def test_where_the_region_that_falls_behind_has_no_alarm_one_elsewhere_is_meant() -> None:
     def elsewhere(second: float, old: str, new: str) -> AlarmChanged:
         return AlarmChanged(
@@ -152,3 +156,293 @@ def test_where_the_region_that_falls_behind_has_no_alarm_one_elsewhere_is_meant(
     blind = verdict(elsewhere(-20, "", "INSUFFICIENT_DATA"), lags=[])
     assert (blind.ruling, "it has no data" in blind.reason) == (Ruling.BROKEN, True)
     assert "did not ring" in verdict(elsewhere(-20, "", "OK"), alarm_delay=seconds(60)).reason
+=======
+def judged(*events, fault=FAULT, lags=None, name: str | None = NAME, **objectives):
+    told_of = [*fault, *(lag() if lags is None else lags), *events]
+    return lag_alarm(told(*told_of, lag_alarm=name, objectives=Objectives(**objectives)))
+
+
+def at_home(second: float, old: str = "OK", new: str = "ALARM") -> AlarmChanged:
+    return AlarmChanged(at(second), NAME, HOME, old, new, "above 60", "AWS/RDS/ReplicaLag", f"Region={HOME}")
+
+
+def lagging(*moments: float, replica: str = "replica-1", region: str = "eu-central-1", by: float = 60.1):
+    return [LagMeasured(at(second), replica, region, by) for second in moments]
+
+
+def healing(healed: float) -> list:
+    fault = f"Lag read replica of {NEXT}"
+    return [event for event in FAULT if event.kind != "fault.undone"] + [
+        FaultUndone(at(150), fault, at(healed).nanoseconds, "seen")
+    ]
+
+
+DONE = (RANG, TOLD, CLEARED)
+IN_TIME = f"{NAME} rang 60.0 s after the lag was too high (allowed: 3.0 min), told its topic and is OK again"
+NOTHING = "the lag was never seen above its threshold: there was nothing to ring for"
+STEADY = f"{NAME} rang in the steady state: 2 datapoints > 60"
+ASTRAY = f"{NAME} of {HOME} rang, where nothing lagged: above 60"
+UNTOLD = f"{NAME} rang, but no notification of it arrived"
+AGAIN = f"{NAME} rang again after it had cleared, and nothing lagged: 2 datapoints > 60"
+ELSE = f"{NAME} rang for another reason: "
+
+
+@pytest.mark.parametrize(
+    ("events", "changes", "ruling", "says"),
+    [
+        (DONE, {}, Ruling.KEPT, IN_TIME),
+        (DONE, {"name": None}, Ruling.UNKNOWN, "the header names no lag alarm"),
+        (DONE, {"fault": [PhaseBegan(at(0), "steady")]}, Ruling.UNKNOWN,
+         "no fault was injected: nothing could make it ring"),
+        # Before the fault.
+        ((changed(0, "OK", "ALARM"), changed(20, "ALARM", "OK"), *DONE), {}, Ruling.BROKEN, STEADY),
+        ((changed(29.9, "OK", "ALARM"), *DONE), {}, Ruling.BROKEN, STEADY),
+        ((changed(-1, "OK", "ALARM"), changed(20, "ALARM", "OK"), *DONE), {}, Ruling.KEPT, IN_TIME),
+        ((changed(-1, "OK", "ALARM"), *DONE), {}, Ruling.BROKEN, f"{NAME} was in ALARM before anything lagged"),
+        ((changed(60, "ALARM", "OK"), *DONE), {}, Ruling.BROKEN, f"{NAME} was in ALARM before anything lagged"),
+        ((changed(-9, "OK", "INSUFFICIENT_DATA"), changed(-8, "INSUFFICIENT_DATA", "OK"), CLEARED),
+         {"alarm_delay": seconds(60)}, Ruling.BROKEN,
+         f"{NAME} did not ring in 110.5 s of lag above the threshold (allowed: 60.0 s)"),
+        ((changed(30, "OK", "ALARM"), AlarmNotified(at(30), NAME, NEXT, "ALARM"), CLEARED), {}, Ruling.KEPT,
+         IN_TIME.replace("60.0 s after", "0 ms after")),
+        # Another region's, while the fault stands.
+        ((*DONE, at_home(30)), {}, Ruling.BROKEN, ASTRAY),
+        ((*DONE, at_home(150)), {}, Ruling.BROKEN, ASTRAY),
+        ((*DONE, at_home(29.9), at_home(90, "ALARM", "OK"), at_home(150.1)), {}, Ruling.KEPT, IN_TIME),
+        # Never rang.
+        ((changed(5, "OK", "INSUFFICIENT_DATA"),), {}, Ruling.BROKEN,
+         f"{NAME} never rang: it has no data (INSUFFICIENT_DATA), so it watches nothing"),
+        ((changed(5, "OK", "INSUFFICIENT_DATA"), changed(100, "INSUFFICIENT_DATA", "ALARM")), {}, Ruling.UNKNOWN,
+         f"{NAME} rang out of INSUFFICIENT_DATA, not out of OK: it was not watching before"),
+        ((), {"alarm_delay": seconds(110.5)}, Ruling.UNKNOWN,
+         f"{NAME} had not rung when the lag ended, 110.5 s after it was too high"),
+        ((), {"alarm_delay": seconds(110.4)}, Ruling.BROKEN,
+         f"{NAME} did not ring in 110.5 s of lag above the threshold (allowed: 110.4 s)"),
+        ((), {"fault": healing(500), "alarm_delay": seconds(250)}, Ruling.UNKNOWN,
+         f"{NAME} had not rung when the lag ended, 3.3 min after it was too high"),
+        ((AlarmNotified(at(101), NAME, NEXT, "ALARM"),), {"lags": lagging(100), "alarm_delay": seconds(60)},
+         Ruling.UNKNOWN, f"{NAME} had not rung when the lag ended, 50.5 s after it was too high"),
+        # What is too high, and when.
+        (DONE, {"lags": lagging(60, by=60.0)}, Ruling.UNKNOWN, NOTHING),
+        (DONE, {"lags": lagging(29.9, 150.6)}, Ruling.UNKNOWN, NOTHING),
+        (DONE, {"lags": lagging(30)}, Ruling.KEPT, IN_TIME.replace("60.0 s", "70.0 s")),
+        (DONE, {"lags": lagging(150.5)}, Ruling.KEPT, IN_TIME.replace("60.0 s", "0 ms")),
+        # For another reason.
+        ((changed(100, "OK", "ALARM", metric="AWS/RDS/CPUUtilization"), TOLD, CLEARED), {}, Ruling.BROKEN,
+         f"{ELSE}AWS/RDS/CPUUtilization is no measure of lag"),
+        ((changed(100, "OK", "ALARM", metric="AWS/RDS/AuroraGlobalDBRPOLAG"), TOLD, CLEARED), {}, Ruling.KEPT, IN_TIME),
+        ((changed(100, "OK", "ALARM", named="another"), TOLD, CLEARED), {"lags": lagging(40, 41, replica="b")},
+         Ruling.BROKEN, f"{ELSE}its metric is of DBInstanceIdentifier=another, and b, eu-central-1 lagged"),
+        ((replace(RANG, dimensions=""), TOLD, CLEARED), {"lags": lagging(40, replica="")}, Ruling.BROKEN,
+         f"{ELSE}its metric is of no resource, and , eu-central-1 lagged"),
+        ((replace(RANG, dimensions="SecondaryRegion=eu-central-1"), TOLD, CLEARED), {"lags": lagging(40, replica="b")},
+         Ruling.KEPT, IN_TIME),
+        ((replace(RANG, dimensions=""), TOLD, CLEARED), {"lags": lagging(40, region=NEXT)}, Ruling.KEPT, IN_TIME),
+        ((RANG, TOLD, CLEARED), {"lags": [*lagging(29, 151), *lagging(35, by=60.0), *lagging(40, replica="b")]},
+         Ruling.BROKEN, f"{ELSE}its metric is of DBInstanceIdentifier=replica-1, and b, eu-central-1 lagged"),
+        ((RANG, TOLD, CLEARED), {"lags": [*lagging(30), *lagging(40, replica="b")]}, Ruling.KEPT,
+         IN_TIME.replace("60.0 s", "70.0 s")),
+        ((RANG, TOLD, CLEARED), {"lags": [*lagging(40, replica="b"), *lagging(150.5)]}, Ruling.KEPT, IN_TIME),
+        # In time, told, and quiet again.
+        (DONE, {"alarm_delay": seconds(60)}, Ruling.KEPT, IN_TIME.replace("3.0 min", "60.0 s")),
+        (DONE, {"alarm_delay": seconds(59.9)}, Ruling.BROKEN,
+         f"{NAME} rang 60.0 s after the lag was too high (allowed: 59.9 s)"),
+        ((RANG, replace(TOLD, at=at(100)), CLEARED), {}, Ruling.KEPT, IN_TIME),
+        ((RANG, replace(TOLD, at=at(99.9)), CLEARED), {}, Ruling.BROKEN, UNTOLD),
+        ((RANG, replace(TOLD, alarm="another"), CLEARED), {}, Ruling.BROKEN, UNTOLD),
+        ((RANG, replace(TOLD, region=HOME), CLEARED), {}, Ruling.BROKEN, UNTOLD),
+        ((RANG, replace(TOLD, new="OK"), CLEARED), {}, Ruling.BROKEN, UNTOLD),
+        ((RANG, TOLD), {"alarm_clear": seconds(90)}, Ruling.UNKNOWN,
+         f"{NAME} was still in ALARM when the record ended, 90.0 s after the undo"),
+        ((RANG, TOLD), {"alarm_clear": seconds(89)}, Ruling.BROKEN, f"{NAME} was OK again never (allowed: 89.0 s)"),
+        (DONE, {"alarm_clear": seconds(50)}, Ruling.KEPT, IN_TIME),
+        (DONE, {"alarm_clear": seconds(49)}, Ruling.BROKEN,
+         f"{NAME} was OK again 50.0 s after the undo (allowed: 49.0 s)"),
+        ((changed(170.5, "OK", "ALARM"), AlarmNotified(at(171), NAME, NEXT, "ALARM"), changed(175, "ALARM", "OK")),
+         {"alarm_clear": seconds(20)}, Ruling.BROKEN, f"{NAME} was OK again 25.0 s after the undo (allowed: 20.0 s)"),
+        ((changed(170.6, "OK", "ALARM"),), {"alarm_clear": seconds(20)}, Ruling.UNKNOWN,
+         f"{NAME} had not rung when the lag ended, 110.5 s after it was too high"),
+        # Again, after it had cleared: one datapoint of lag, up to a minute before that, is enough.
+        ((*DONE, changed(201, "OK", "ALARM")), {"lags": lagging(40)}, Ruling.BROKEN, AGAIN),
+        ((*DONE, changed(201, "OK", "ALARM")), {"lags": lagging(40, 139.9, 201.1)}, Ruling.BROKEN, AGAIN),
+        ((*DONE, changed(201, "OK", "ALARM"), changed(202, "ALARM", "OK")), {"lags": lagging(40, 140)}, Ruling.KEPT,
+         IN_TIME),
+        ((*DONE, changed(201, "OK", "ALARM"), changed(202, "ALARM", "OK")), {"lags": lagging(40, 201)}, Ruling.KEPT,
+         IN_TIME),
+        ((*DONE, changed(201, "OK", "ALARM")), {"lags": [*lagging(40), *lagging(190, by=60.0)]}, Ruling.BROKEN, AGAIN),
+        ((*DONE, changed(201, "OK", "ALARM"), changed(239, "OK", "ALARM")), {"lags": lagging(40, 205)}, Ruling.BROKEN,
+         AGAIN),
+        ((WATCHING, changed(35, "OK", "ALARM"), replace(TOLD, at=at(36)), CLEARED), {}, Ruling.KEPT,
+         IN_TIME.replace("60.0 s after", "0 ms after")),
+        ((changed(35, "INSUFFICIENT_DATA", "OK"), changed(35, "OK", "ALARM"), TOLD, CLEARED,
+          changed(201, "OK", "ALARM")), {"lags": lagging(40)}, Ruling.BROKEN, AGAIN),
+        ((*DONE, changed(200, "OK", "ALARM")), {"lags": lagging(40)}, Ruling.UNKNOWN,
+         f"{NAME} was still in ALARM when the record ended, 90.0 s after the undo"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_the_lag_alarm(events, changes, ruling: Ruling, says: str) -> None:
+    found = judged(*events, **changes)
+    assert (found.promise, found.ruling, found.reason) == ("lag_alarm", ruling, says)
+
+
+def test_the_lag_alarms_figures_and_its_history() -> None:
+    other = replace(RANG, alarm="cpu"), replace(TOLD, alarm="cpu")
+    found = judged(*DONE, *other, lags=[*lag(), *lagging(10, by=300.0), *lagging(180, by=120.0)])
+    assert found.figures == {
+        "alarm": NAME, "alarm_delay_seconds": 60.0, "alarm_after_fault_seconds": 70.0,
+        "notified_after_alarm_seconds": 1.0, "clear_after_undo_seconds": 50.0, "lag_crossed_after_fault_seconds": 10.0,
+        "max_lag_seconds": 120.0, "threshold_seconds": 60.0, "allowed_delay_seconds": 180.0,
+    }  # fmt: skip
+    rings = {"metric": "AWS/RDS/ReplicaLag", "dimensions": "DBInstanceIdentifier=replica-1",
+             "reason": "2 datapoints > 60"}  # fmt: skip
+    assert found.evidence == {"alarm": [
+        {"at": str(at(100)), "old": "OK", "new": "ALARM", **rings},
+        {"at": str(at(101)), "old": None, "new": "ALARM", "reason": "notification arrived"},
+        {"at": str(at(200)), "old": "ALARM", "new": "OK", **rings},
+    ]}  # fmt: skip
+    silent = judged(lags=lagging(30, by=60.0)).figures
+    assert silent.pop("max_lag_seconds") == 60.0
+    assert [value for name, value in silent.items() if name.endswith("_seconds") and value is not None] == [60, 180]
+    assert judged(lags=[]).figures["max_lag_seconds"] is None
+    early = judged(changed(35, "OK", "ALARM"), TOLD).figures
+    assert (early["alarm_delay_seconds"], early["alarm_after_fault_seconds"]) == (0.0, 5.0)
+    assert judged(changed(100.00149, "OK", "ALARM")).figures["alarm_delay_seconds"] == 60.001
+
+
+def test_the_last_ring_of_the_fault_is_the_one_that_must_clear() -> None:
+    twice = (RANG, TOLD, changed(120, "ALARM", "OK"), changed(130, "OK", "ALARM"))
+    assert judged(*twice, CLEARED).figures["clear_after_undo_seconds"] == 50.0
+    at_once = (changed(60, "OK", "ALARM"), changed(100, "ALARM", "OK"), RANG)
+    assert judged(*at_once, CLEARED).figures["clear_after_undo_seconds"] == 50.0
+    later = judged(*DONE, changed(210, "OK", "ALARM"), changed(220, "ALARM", "OK"), alarm_clear=seconds(55))
+    assert later.figures["clear_after_undo_seconds"] == 50.0
+    edge = judged(*DONE, changed(210.5, "OK", "ALARM"), changed(220, "ALARM", "OK"), alarm_clear=seconds(60))
+    assert edge.figures["clear_after_undo_seconds"] == 70.0
+
+
+def test_of_several_faults_the_worst_is_told() -> None:
+    second = story(fault=f"Lag read replica of {NEXT}", struck=160, undone=170)[5:-1]
+    found = judged(RANG, TOLD, changed(155, "ALARM", "OK"), fault=[*FAULT, *second])
+    assert (found.ruling, found.reason) == (Ruling.UNKNOWN, NOTHING)
+    assert found.figures["lag_crossed_after_fault_seconds"] is None
+    first = judged(fault=[*FAULT, *second])
+    assert (first.ruling, first.reason) == (
+        Ruling.UNKNOWN, f"{NAME} had not rung when the lag ended, 110.5 s after it was too high"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fault", "writers", "says"),
+    [
+        (f"Cut link {HOME} to {NEXT}", [(0, NEXT), (30, HOME), (31, NEXT)], f"{NAME} of {HOME} rang"),
+        (f"Cut link {NEXT} to {HOME}", [(0, HOME)], f"{NAME} of {HOME} rang"),
+        (f"Cut link {HOME} to {NEXT}", [(0, HOME), (30, NEXT)], f"{NAME} of {NEXT} rang"),
+        (f"Cut link {HOME} to {NEXT}", [], IN_TIME),
+        (f"Lag replica of cache of {NEXT}", [], f"{NAME} of {HOME} rang"),
+        (f"Lag read replica of {HOME}", [], f"{NAME} of {NEXT} rang"),
+        (f"Pause cache of {NEXT}", [(0, HOME)], IN_TIME),
+    ],
+)  # fmt: skip
+def test_which_region_the_fault_puts_behind(fault: str, writers, says: str) -> None:
+    """Both regions' alarms ring, so that one is astray; where the fault does not say, either may ring."""
+    seen = [WriterSeen(at(second), region, "db") for second, region in writers]
+    found = judged(*DONE, *seen, at_home(110), fault=story(fault=fault))
+    assert found.reason.startswith(says)
+
+
+def named(*events, fault=FAULT, word: str | None = "replica-lag", **objectives):
+    return alarm_rings(told(*fault, *events, alarm=word, objectives=Objectives(**objectives)))
+
+
+NO_DATA = changed(-20, "", "INSUFFICIENT_DATA")
+PUNCTUAL = f"{NAME} in {NEXT} rang 69.5 s after the fault (allowed: 3.0 min)"
+BEFORE = "replica-lag was in ALARM before anything had happened"
+SECOND = story(fault=f"Pause cache of {HOME}", struck=60, undone=140)[5:-1]
+
+
+@pytest.mark.parametrize(
+    ("events", "changes", "ruling", "says"),
+    [
+        ((WATCHING, RANG, TOLD), {}, Ruling.KEPT, PUNCTUAL),
+        ((WATCHING, RANG, TOLD), {"word": None}, Ruling.UNKNOWN, "the header names no alarm"),
+        ((), {}, Ruling.UNKNOWN, "no alarm at all was seen"),
+        ((WATCHING, RANG, TOLD), {"word": "standby"}, Ruling.BROKEN, "no alarm is named standby: nobody is told"),
+        ((WATCHING, RANG), {}, Ruling.BROKEN, "replica-lag rang, but no notification of it arrived"),
+        ((WATCHING, changed(29.9, "OK", "ALARM"), TOLD), {}, Ruling.BROKEN, BEFORE),
+        ((WATCHING, replace(WATCHING, region=HOME, new="ALARM"), RANG, TOLD), {}, Ruling.BROKEN, BEFORE),
+        ((changed(-30, "OK", "ALARM"), WATCHING, RANG, TOLD), {}, Ruling.KEPT, PUNCTUAL),
+        ((WATCHING, replace(RANG, alarm="cpu", at=at(50)), RANG, TOLD), {}, Ruling.KEPT, PUNCTUAL),
+        ((WATCHING, changed(30, "OK", "ALARM"), TOLD, replace(TOLD, at=at(30))), {}, Ruling.KEPT,
+         PUNCTUAL.replace("69.5 s", "0 ms")),
+        ((NO_DATA,), {}, Ruling.BROKEN, "replica-lag never rang: it has no data, so it watches nothing"),
+        ((NO_DATA, replace(WATCHING, region=HOME)), {}, Ruling.BROKEN,
+         "replica-lag did not ring in 3.5 min (allowed: 3.0 min)"),
+        ((NO_DATA, changed(100, "INSUFFICIENT_DATA", "ALARM"), TOLD), {}, Ruling.UNKNOWN,
+         "replica-lag rang out of INSUFFICIENT_DATA, not out of OK: it was not watching before"),
+        ((WATCHING,), {"alarm_delay": seconds(209.5)}, Ruling.UNKNOWN,
+         "replica-lag had not rung when the record ended, 3.5 min after the fault"),
+        ((WATCHING,), {"alarm_delay": seconds(209.4)}, Ruling.BROKEN,
+         "replica-lag did not ring in 3.5 min (allowed: 3.5 min)"),
+        ((WATCHING, RANG, TOLD), {"alarm_delay": seconds(69.5)}, Ruling.KEPT, PUNCTUAL.replace("3.0 min", "69.5 s")),
+        ((WATCHING, RANG, TOLD), {"alarm_delay": seconds(69.4)}, Ruling.BROKEN, PUNCTUAL.replace("3.0 min", "69.4 s")),
+        ((WATCHING, changed(30, "OK", "ALARM"), TOLD), {"alarm_delay": seconds(0)}, Ruling.KEPT,
+         PUNCTUAL.replace("69.5 s", "0 ms").replace("3.0 min", "0 ms")),
+        ((WATCHING, RANG, TOLD), {"fault": [*FAULT, *SECOND]}, Ruling.KEPT, PUNCTUAL.replace("69.5 s", "39.5 s")),
+        ((WATCHING, changed(45, "OK", "ALARM"), TOLD, replace(TOLD, at=at(46))), {"fault": [*FAULT, *SECOND]},
+         Ruling.KEPT, PUNCTUAL.replace("69.5 s", "0 ms")),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_the_alarm_that_the_scenario_names(events, changes, ruling: Ruling, says: str) -> None:
+    found = named(*events, **changes)
+    assert (found.promise, found.ruling, found.reason) == ("alarm_rings", ruling, says)
+
+
+def test_the_named_alarms_figures_and_its_history() -> None:
+    other = replace(WATCHING, alarm="replica-lag-of-the-cache", at=at(-30))
+    found = named(WATCHING, other, RANG, TOLD, replace(TOLD, at=at(110)), replace(RANG, alarm="cpu"))
+    assert found.figures == {"alarm": NAME, "alarm_delay_seconds": 69.5, "notified_after_alarm_seconds": 1.0,
+                             "allowed_delay_seconds": 180.0}  # fmt: skip
+    assert [(row["at"], row["new"]) for row in found.evidence["alarm"]] == [
+        (str(at(-30)), "OK"), (str(at(-20)), "OK"), (str(at(100)), "ALARM"), (str(at(101)), "ALARM"),
+        (str(at(110)), "ALARM"),
+    ]  # fmt: skip
+    assert list(found.evidence) == ["alarm"]
+    silent = named(WATCHING, TOLD)
+    assert silent.figures == {"alarm": "replica-lag", "alarm_delay_seconds": None, "notified_after_alarm_seconds": None,
+                              "allowed_delay_seconds": 180.0}  # fmt: skip
+    assert named(WATCHING, RANG).figures["notified_after_alarm_seconds"] is None
+    assert named(WATCHING, changed(30, "OK", "ALARM")).figures["alarm_delay_seconds"] == 0
+
+
+CALM = [PhaseBegan(at(0), "steady")]
+
+
+@pytest.mark.parametrize(
+    ("events", "rings", "ruling", "says"),
+    [
+        ([WATCHING], 0, Ruling.KEPT, f"{NAME} kept silent while nothing lagged"),
+        ([WATCHING, RANG, CLEARED, changed(210, "OK", "ALARM")], 2, Ruling.BROKEN,
+         f"{NAME} rang and nothing lagged: 2 datapoints > 60"),
+        ([WATCHING, changed(0, "OK", "ALARM"), CLEARED, replace(RANG, reason="later")], 2, Ruling.BROKEN,
+         f"{NAME} rang and nothing lagged: 2 datapoints > 60"),
+        ([changed(-1, "OK", "ALARM"), CLEARED, replace(RANG, alarm="cpu")], 0, Ruling.KEPT,
+         f"{NAME} kept silent while nothing lagged"),
+        ([replace(WATCHING, alarm="cpu")], 0, Ruling.UNKNOWN, f"{NAME} has no data: its silence says nothing"),
+        ([WATCHING, changed(9, "OK", "INSUFFICIENT_DATA")], 0, Ruling.UNKNOWN,
+         f"{NAME} has no data: its silence says nothing"),
+        ([NO_DATA, WATCHING], 0, Ruling.KEPT, f"{NAME} kept silent while nothing lagged"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_an_alarm_that_must_keep_silent(events, rings: int, ruling: Ruling, says: str) -> None:
+    found = no_false_alarm(told(*CALM, *events, lag_alarm=NAME))
+    assert (found.promise, found.ruling, found.reason) == ("no_false_alarm", ruling, says)
+    assert found.figures == {"alarm": NAME, "rings": rings}
+    assert [row["new"] for row in found.evidence["alarm"]] == [one.new for one in sorted(
+        events, key=lambda event: event.at) if one.alarm == NAME]  # fmt: skip
+
+
+def test_without_a_name_no_silence_is_judged() -> None:
+    found = no_false_alarm(told(*CALM, WATCHING))
+    assert (found.ruling, found.reason) == (Ruling.UNKNOWN, "the header names no lag alarm")
+    assert (found.promise, found.figures, found.evidence) == ("no_false_alarm", {}, {})
+>>>>>>> mut
