@@ -143,7 +143,6 @@ def test_of_a_cut_link_the_end_that_does_not_write_falls_behind() -> None:
         assert judge_one(record, "lag_alarm")[0].ruling is ruling
 
 
-<<<<<<< HEAD
 def test_where_the_region_that_falls_behind_has_no_alarm_one_elsewhere_is_meant() -> None:
     def elsewhere(second: float, old: str, new: str) -> AlarmChanged:
         return AlarmChanged(
@@ -156,7 +155,8 @@ def test_where_the_region_that_falls_behind_has_no_alarm_one_elsewhere_is_meant(
     blind = verdict(elsewhere(-20, "", "INSUFFICIENT_DATA"), lags=[])
     assert (blind.ruling, "it has no data" in blind.reason) == (Ruling.BROKEN, True)
     assert "did not ring" in verdict(elsewhere(-20, "", "OK"), alarm_delay=seconds(60)).reason
-=======
+
+
 def judged(*events, fault=FAULT, lags=None, name: str | None = NAME, **objectives):
     told_of = [*fault, *(lag() if lags is None else lags), *events]
     return lag_alarm(told(*told_of, lag_alarm=name, objectives=Objectives(**objectives)))
@@ -429,7 +429,7 @@ CALM = [PhaseBegan(at(0), "steady")]
          f"{NAME} kept silent while nothing lagged"),
         ([replace(WATCHING, alarm="cpu")], 0, Ruling.UNKNOWN, f"{NAME} has no data: its silence says nothing"),
         ([WATCHING, changed(9, "OK", "INSUFFICIENT_DATA")], 0, Ruling.UNKNOWN,
-         f"{NAME} has no data: its silence says nothing"),
+         f"{NAME} of {NEXT} has no data: its silence says nothing"),
         ([NO_DATA, WATCHING], 0, Ruling.KEPT, f"{NAME} kept silent while nothing lagged"),
     ],
 )  # fmt: skip
@@ -445,4 +445,3 @@ def test_without_a_name_no_silence_is_judged() -> None:
     found = no_false_alarm(told(*CALM, WATCHING))
     assert (found.ruling, found.reason) == (Ruling.UNKNOWN, "the header names no lag alarm")
     assert (found.promise, found.figures, found.evidence) == ("no_false_alarm", {}, {})
->>>>>>> mut
