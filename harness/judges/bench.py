@@ -97,10 +97,10 @@ def judge_one(record: Record, promise: str) -> list[Verdict]:
 
 
 def _heard(record: Record, promise: str, one: Judge) -> list[Verdict]:
-    fidelity = windows.fidelity(record)
     if one.of_a_fault and not windows.windows(record):
         doubt = "; ".join(["no fault was injected: there was nothing to judge", *sanity.of_the_run(record)])
-        return [Verdict(promise, Ruling.UNKNOWN, doubt, fidelity=fidelity)]
+        return [Verdict(promise, Ruling.UNKNOWN, doubt)]
+    fidelity = windows.fidelity(record)
     answer = one.judge(record)
     verdicts = answer if isinstance(answer, list) else [answer]
     unfit = sanity.of_the_traffic(record)

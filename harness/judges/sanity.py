@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.clock import Instant, seconds
+from harness.clock import Duration, Instant, seconds
 from harness.judges import addresses, windows
 from harness.judges.once import once
 from harness.judges.streams import BLIP_ARRIVALS, Flags, Times, between, good, streams
@@ -94,13 +94,13 @@ def _of_arrivals(record: Record, location: str, rows: Traffic, rate: float) -> l
     began = max(steady.nanoseconds, int(record.traffic["intended"].min()))
     undone = [event.at.nanoseconds for event in of(record.events, FaultUndone)]
     together = (windows.traffic_end(record).back(STOPPING)).nanoseconds
-    ended = max([together, int(times[-1]) + 1, *undone])
-    inside = times[(times >= began) & (times < ended)]
-    scheduled = rate * (ended - began) / 1e9
+    ended = max([together, int(times[-1]), *undone])
+    inside = times[(times >= began) & (times <= ended)]
+    scheduled = rate * Duration(ended - began).seconds
     if len(inside) < DELIVERED * scheduled - 1:
         return [f"{location} sent {len(inside)} of {scheduled:.0f} scheduled arrivals"]
     gaps = np.diff(np.concatenate(([began], inside, [ended])))
-    longest = float(gaps.max()) / 1e9
+    longest = Duration(int(gaps.max())).seconds
     if longest > GAP_ARRIVALS / rate:
         at = Instant(int(np.concatenate(([began], inside))[int(np.argmax(gaps))]))
         return [f"{location} sent nothing for {longest:.1f} s from {at} on"]
@@ -117,8 +117,8 @@ def _backwards(location: str, rows: Traffic) -> list[str]:
 
 def _missing(times: Times, rate: float) -> int:
     """How many arrivals are missing between others: they are due at even intervals, and each leaves a record."""
-    steps = np.rint(np.diff(times) * (rate / 1e9)).astype(np.int64)
-    return int((steps - 1)[steps > 1].sum())
+    steps = np.rint(np.diff(times) / seconds(1 / rate).nanoseconds)
+    return int(np.maximum(steps - 1, 0).sum())
 
 
 def _of_the_calm(record: Record) -> list[str]:
@@ -146,7 +146,7 @@ def _lateness(record: Record, name: str, rows: Traffic) -> list[str]:
     sent = rows[rows["sent"] > 0]
     if not len(sent):
         return []
-    late = float(np.percentile(sent["sent"] - sent["intended"], 99)) / 1e9
+    late = Duration(round(float(np.percentile(sent["sent"] - sent["intended"], 99)))).seconds
     if late <= LATE_SHARE * record.header.deadline.seconds:
         return []
     return [f"{name}: the load generator itself was {late:.1f} s late in the steady state"]

@@ -25,6 +25,7 @@ def playing(monkeypatch: pytest.MonkeyPatch) -> Play:
 
     def play(ruling: Ruling | Exception, name: str = "x", several: bool = False, **needs: bool) -> None:
         def say(record: Record) -> Verdict | list[Verdict]:
+            assert isinstance(record, Record)
             if isinstance(ruling, Exception):
                 raise ruling
             own = Verdict(name, ruling, "because", {"n": 1}, {"rows": [{"a": 2}]})
@@ -122,6 +123,7 @@ def test_first_what_was_promised_then_what_must_break_then_the_conduct_and_the_w
     events = [*PAUSED, Stalled(at(50), "no bite"), Stalled(at(60), "no take-over"), differs(1)]
     found = judge(told(*events, promises=("y", "x"), breaking=("x",)))
     assert [verdict.promise for verdict in found] == ["y", "x", "x breaks", "conduct", "world"]
+    assert {verdict.reason for verdict in found[:3]} == {"because"}
     assert found[3] == Verdict("conduct", Ruling.UNKNOWN, "no bite; no take-over")
 
 
@@ -138,6 +140,7 @@ def test_what_is_said_of_a_world_that_differs() -> None:
     assert verdict(1).reason == f"the world is not as it was: {one.format(0)}"
     three = "; ".join(one.format(number) for number in range(3))
     assert verdict(3).reason == f"the world is not as it was: {three}"
+    assert verdict(4).reason == f"the world is not as it was: {three}; and 1 more"
     assert verdict(5).reason == f"the world is not as it was: {three}; and 2 more"
     assert (verdict(5).promise, verdict(5).ruling) == ("world", Ruling.UNKNOWN)
     assert verdict(5).figures == {"differences": 5}
@@ -147,6 +150,7 @@ def test_what_is_said_of_a_world_that_differs() -> None:
 
 
 def test_a_compared_world_as_json() -> None:
+    assert world.to_json(told(differs(1))) is None
     record = told(WorldCompared(at(241), 90, ("a is reader",)), differs(1), differs(2, residue=True))
     assert world.to_json(record) == {
         "compared": 90, "differences": ["subnet 1: Acl is b1, was a1"], "residue": ["subnet 2: Acl is b2, was a2"],
