@@ -199,12 +199,6 @@ READ_REPLICAS = (
         _PAUSED, "jobs_exactly_once", "jobs are lost", _app(queue_before_mark=False), ("app.queue_before_mark",),
     ),
     Mutation(
-        "jobs_taken_for_good",
-        "workers pop a job before it ran, and run what comes twice twice",
-        _PAUSED, "jobs_exactly_once", "ran more than once",
-        _app(acknowledge_after_run=False), ("app.acknowledge_after_run",),
-    ),
-    Mutation(
         "workers_that_never_reconnect",
         "workers keep a dead connection to Redis and idle from then on",
         _PAUSED, "jobs_exactly_once", "jobs are lost", _app(reconnect_cache=False), ("app.reconnect_cache",),
@@ -218,12 +212,6 @@ READ_REPLICAS = (
         "an_alarm_that_waits_for_ten_minutes_of_lag",
         "the lag alarm's threshold is 600 s instead of 60",
         _BEHIND, "lag_alarm", "did not ring", _lag_alarm(threshold=600), ("alarms.threshold",),
-    ),
-    Mutation(
-        "an_alarm_that_takes_its_time",
-        "the lag alarm asks for twelve periods instead of two",
-        _BEHIND, "lag_alarm", "after the lag was too high (allowed", _lag_alarm(evaluation_periods=12),
-        ("alarms.evaluation_periods",),
     ),
     Mutation(
         "an_alarm_that_nobody_hears",
@@ -261,11 +249,6 @@ ACTIVE_PASSIVE = (
         "30 s × 3 instead of 10 s × 2: detection alone takes longer than the minute",
         _DARK, "recovery", "later than 60.0 s; detection took most of it", _check(US.name, interval=30, threshold=3),
         ("health_checks.interval", "health_checks.threshold"),
-    ),
-    Mutation(
-        "nowhere_to_fail_over_to",
-        "there is no SECONDARY record",
-        _DARK, "recovery", "dns never came", _without_record(EU.name), ("records",),
     ),
     Mutation(
         "clients_that_never_come_home",

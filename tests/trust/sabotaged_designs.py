@@ -32,7 +32,7 @@ from harness.verdicts import Outcome, Ruling, Verdict
 from tests.trust.designs import MUTATIONS, Mutation
 
 HOME = Path(__file__).resolve().parents[2]
-ENTRIES = "tests.trust.sabotaged_twin"
+ENTRIES, HASTY = "tests.trust.sabotaged_twin", "tests.trust.hasty"
 SPEED = 10.0
 _KEYS = ("gameday", "twin")
 _PATIENCE_REAL_SECONDS = 900
@@ -81,11 +81,16 @@ class Stage:
         """Play scenarios as `gameday run` does; each one's runs, and what pytest said last."""
         before = set(self._runs())
         files = [str(catalogue.find(path).file) for path in paths]
-        command = [sys.executable, "-m", "pytest", *files, "--gameday-speed", f"{self.speed:g}", "-q", "--tb=line"]
+        command = [sys.executable, "-m", "pytest", "-p", HASTY, *files, "--gameday-speed", f"{self.speed:g}", "-q"]
         done = subprocess.run(
-            command, cwd=HOME, env={**os.environ, "GAMEDAY_HOME": str(self.home)}, timeout=_PATIENCE_REAL_SECONDS,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            [*command, "--tb=line"],
+            cwd=HOME,
+            env={**os.environ, "GAMEDAY_HOME": str(self.home)},
+            timeout=_PATIENCE_REAL_SECONDS,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         played: dict[str, list[Finished]] = {path: [] for path in paths}
         for folder in sorted(set(self._runs()) - before):
             one = finished(folder)

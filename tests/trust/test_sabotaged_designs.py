@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from harness import catalogue, explanation
-from harness.clock import Clock
+from harness import catalogue, explanation, gameday
+from harness.clock import Clock, Duration, seconds
 from harness.objectives import PROMISES
+from harness.reporting import chart, interactive
 from harness.reporting.finished import Finished
 from harness.twin.app import gateway
 from harness.twin.app.database import DatabaseDown, Pool
@@ -130,6 +132,17 @@ def test_the_list_says_what_each_breaks(capsys: pytest.CaptureFixture[str]) -> N
     assert sabotaged_designs.main(["--list"]) == 0
     told = capsys.readouterr().out
     assert all(one.name in told and one.breaks in told for one in MUTATIONS.values())
+
+
+def test_what_will_not_come_is_waited_for_longer_than_the_objective(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name in ((gameday, "_BEYOND"), (gameday, "_PATIENCE"), (chart, "draw"), (interactive, "page")):
+        monkeypatch.setattr(module, name, getattr(module, name))
+    usual = gameday._BEYOND, gameday._PATIENCE
+    importlib.reload(importlib.import_module("tests.trust.hasty"))
+    assert usual > (gameday._BEYOND, gameday._PATIENCE)
+    assert seconds(60) <= gameday._BEYOND
+    owed = [entry.objectives.get("failback_time") for entry in catalogue.entries()]
+    assert max(one for one in owed if isinstance(one, Duration)) <= gameday._PATIENCE
 
 
 def test_tasks_are_forked_from_the_sabotaged_application() -> None:
