@@ -24,6 +24,7 @@ from typer.testing import CliRunner
 from harness import cli
 from harness.clock import Clock, milliseconds, monotonic_nanoseconds, real_sleep, seconds
 from harness.errors import BadInput
+from harness.twin.designs import catalogue
 from harness.twin.handover import Handover
 from harness.twin.nodes import Node
 from harness.twin.world import World
@@ -95,7 +96,8 @@ def earth() -> Iterator[Earth]:
     with ExitStack() as exits:
         exits.callback(shutil.rmtree, state)
         world = World(
-            Handover("active_passive", "hardened", clock, checkout, state, api, dns, threading.Event(), lambda _: None)
+            Handover("active_passive", "hardened", clock, checkout, state, api, dns, threading.Event(), lambda _: None),
+            catalogue.design("active_passive", "hardened"),
         )
         exits.callback(world.stop)
         world.boot()
