@@ -22,7 +22,7 @@ def regions_of(record: Record, rows: Traffic) -> npt.NDArray[np.int64]:
         if event.region in record.header.regions:
             code = record.header.regions.index(event.region)
             known |= {address_number(text): code for text in event.addresses}
-    found = np.full(len(rows), STRANGER, np.int64)
+    found = np.full(len(rows), STRANGER)
     for number, code in known.items():
         found[rows["address"] == number] = code
     found[rows["address"] == 0] = NOWHERE

@@ -113,12 +113,13 @@ def _missed(location: str, reads: Traffic, writes: Traffic) -> list[Missed]:
     return found
 
 
-def _lost(record: Record, code: int) -> npt.NDArray[np.int64]:
+def _lost(record: Record, code: int) -> list[int]:
     """When the writes of one location that are lost were answered, AWS ns."""
     found = losses(record)
     if found is None:
-        return np.empty(0, np.int64)
-    return found.answered(found.lost & (found.ledger.writes["location"] == code))
+        return []
+    times: list[int] = found.answered(found.lost & (found.ledger.writes["location"] == code)).tolist()
+    return times
 
 
 def longest(missed: list[Missed]) -> Duration:

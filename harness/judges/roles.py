@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.clock import Duration
+from harness.clock import ZERO
 from harness.record import Record
 from harness.timeline import RoleChanged, RoleSeen, of
 from harness.verdicts import Number, Ruling, Verdict
@@ -20,11 +20,11 @@ def fresh_roles(record: Record) -> Verdict:
     if change is None:
         return Verdict(promise, Ruling.UNKNOWN, "no role was changed")
     rows: list[dict[str, Number]] = []
-    oldest, where, unheard = Duration(0), "", []
+    oldest, where, unheard = ZERO, "", []
     for region in record.header.regions:
         seen = [event for event in of(record.events, RoleSeen) if event.region == region and event.at > change.at]
         stale = [event.at - change.at for event in seen if event.role != change.role]
-        longest = max(stale, default=Duration(0))
+        longest = max(stale, default=ZERO)
         rows.append({"region": region, "answers": len(seen), "stale_for_seconds": round(longest.seconds, 3)})
         if longest > oldest:
             oldest, where = longest, region

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.clock import Duration, seconds
-from harness.judges.anatomy import STAGES, Stage, sentence, stages_of
+from harness.judges.anatomy import STAGES, Stage, anatomy, sentence, stages_of
 from harness.judges.outage import Recovery
 from harness.judges.spells import Spell
 from harness.judges.streams import Stream, Turn
@@ -25,7 +25,7 @@ from harness.timeline import (
     HealthChanged,
     WriterSeen,
 )
-from tests.unit.judges.scripted import ADDRESS, DARK, HOME, NEXT, Bad, Where, at, home, never, run, story
+from tests.unit.judges.scripted import ADDRESS, DARK, HOME, NEXT, Bad, Where, at, home, never, run, story, told
 
 STOPPED = "Stop database writer"
 LOST = f"Lose {HOME}"
@@ -197,7 +197,8 @@ def writes(since: float, until: float, what: str = "create_trigger") -> Bad:
         ([alarm(33)], writes(30, 50, "list_triggers"), [(3, "AlarmChanged"), (0, OWN), (0, NOT_SEEN), (0, NOT_SEEN)]),
         ([alarm(33)], writes(70.2, 80), [(3, "AlarmChanged"), (0, OWN), (0, NOT_SEEN), (0, NOT_SEEN)]),
         # The first write that is accepted after one was not, however it goes on.
-        ([alarm(31)], lambda location, operation, second: 30 <= second < 32 or 34 <= second < 36,
+        ([alarm(31)], lambda location, operation, second: (
+            (location, operation) == ("america", "create_trigger") and (30 <= second < 32 or 34 <= second < 36)),
          writer((1, "AlarmChanged"), (0, OWN), (1.3, "first accepted write"))),
         ([alarm(33)], writes(30, 70), [(3, "AlarmChanged"), (0, OWN), (0, NOT_SEEN), (0, NOT_SEEN)]),
         ([alarm(33)], writes(30, 90), [(3, "AlarmChanged"), (0, OWN), (0, NOT_SEEN), (0, NOT_SEEN)]),
@@ -272,6 +273,7 @@ def test_of_several_spells_the_longest_is_taken_apart_and_what_was_over_before_i
 
 def test_an_undisturbed_stream_has_no_stages() -> None:
     assert apart(record()) == []
+    assert anatomy(told(*story(struck=30.1, undone=30.2))) == []
 
 
 NEVER = "had not come when the fault was undone"

@@ -71,6 +71,11 @@ def test_what_is_said_of_roles(events, ruling: Ruling, says: str) -> None:
     assert (found.promise, found.ruling, found.reason) == ("fresh_roles", ruling, says)
 
 
+def test_what_was_seen_at_the_change_itself_is_no_answer_to_it() -> None:
+    found = fresh_roles(told(*story(), CHANGED, *asked(39, 40, role="member"), *asked(40.1, 71)))
+    assert found.evidence["roles"][0]["answers"] == 2
+
+
 def test_the_figures_and_rows_of_roles() -> None:
     old = [*asked(60.0006, role="member"), *asked(50, region=NEXT, role="member")]
     rows = [
