@@ -86,7 +86,7 @@ def game_session(request: pytest.FixtureRequest) -> Iterator[Session]:
     options = Options(
         target_file(str(config.getoption("--gameday-target"))), config.getoption("--gameday-speed"), version
     )
-    with _signals(), Session(options) as session:
+    with _signals(request.session), Session(options) as session:
         yield session
 
 
@@ -146,7 +146,13 @@ def _reasons(verdicts: list[Verdict], ruling: Ruling) -> str:
 
 
 class _signals:  # noqa: N801 - a context manager in the manner of contextlib
-    """TERM and HUP end the experiment as Ctrl-C does: by an exception, so that every block is left and undone."""
+    """TERM and HUP end the game day as Ctrl-C does: by an exception, so that every block is left and undone.
+
+    No further scenario begins.
+    """
+
+    def __init__(self, session: pytest.Session) -> None:
+        self._session = session
 
     def __enter__(self) -> None:
         self._before = {number: signal.signal(number, self._abort) for number in (signal.SIGTERM, signal.SIGHUP)}
@@ -157,4 +163,5 @@ class _signals:  # noqa: N801 - a context manager in the manner of contextlib
 
     def _abort(self, number: int, frame: FrameType | None) -> None:
         del frame
+        self._session.shouldstop = f"signal {signal.Signals(number).name}"
         raise Aborted(f"signal {signal.Signals(number).name} ended the experiment.")
