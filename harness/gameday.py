@@ -212,17 +212,15 @@ class GameDay:
         plan = kinds.plan(self._estate.target, clients, mix, times)
         experiment.amend(mix=plan.mix, rate_per_second=plan.rates, client=kinds.policy(plan))
         places, reserve = kinds.places(self._estate), self._session.reserve
-        try:
-            with allure.step("traffic"), Load(self._estate.clock, experiment.folder, places, plan, reserve) as load:
-                self._lookout.on(load)
-                load.start()
-                self._console.say("traffic", f"{sum(plan.rates.values()):g} arrivals/s from {len(places)} locations")
-                try:
-                    yield
-                finally:
-                    self._lookout.on(None)
-        finally:
-            self._session.restock()
+        with allure.step("traffic"), Load(self._estate.clock, experiment.folder, places, plan, reserve) as load:
+            self._lookout.on(load)
+            load.start()
+            self._console.say("traffic", f"{sum(plan.rates.values()):g} arrivals/s from {len(places)} locations")
+            try:
+                yield
+            finally:
+                self._lookout.on(None)
+        self._session.restock()
 
     def steady(self, span: Duration) -> None:
         """Calm first: no alarm rings and the objective holds for ``span``. Raises ``OutOfPatience`` otherwise."""

@@ -25,7 +25,7 @@ from harness.reporting.finished import Finished
 from harness.script import Scenario
 from harness.session import HOME, Options, Session, target_file
 from harness.twin.designs.model import Version
-from harness.verdicts import Ruling, Verdict, worst
+from harness.verdicts import Outcome, Ruling, Verdict, worst
 
 SCENARIOS = HOME / "scenarios"
 FINISHED = pytest.StashKey[list[Finished]]()
@@ -103,7 +103,8 @@ def gameday(request: pytest.FixtureRequest, game_session: Session) -> GameDay:
     told: list[Finished] = request.config.stash[FINISHED]
 
     def end(experiment: Experiment) -> None:
-        game_session.renew()
+        if experiment.outcome is not Outcome.ABORTED:
+            game_session.renew()
         told.append(_judge_and_tell(experiment))
 
     game_session.followed = request.config.stash[_FOLLOWED]
