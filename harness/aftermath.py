@@ -103,6 +103,8 @@ def read_back(experiment: Experiment) -> None:
         sources = databases(experiment, missing)
         writer = _writer(sources, missing)
         sources += _volumes(experiment, stack, missing)
+        # The writer last: what is committed while the others are read must not seem to be theirs alone.
+        sources.sort(key=lambda source: source.role == "writer")
         views, unread = readback.views(sources, estate.clock, began.back(_MARGIN))
     missing += unread
     essential = {source.identifier for source in sources if source.role != "replica"}

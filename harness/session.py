@@ -26,6 +26,7 @@ from harness.safety import guard, lock
 from harness.target import Target
 from harness.twin import root
 from harness.twin.designs.model import Version
+from harness.twin.nursery import Nursery
 
 HOME = Path(os.environ.get("GAMEDAY_HOME", Path(__file__).resolve().parent.parent))
 RUNS = HOME / "reports" / "runs"
@@ -69,6 +70,7 @@ class Session:
     _aside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "next-platform"))
     _coming: Future[None] | None = None
     _owned: bool = False
+    _nursery: Nursery | None = None
 
     def __post_init__(self) -> None:
         self.target = target.load(self.options.target)
@@ -136,19 +138,25 @@ class Session:
                 hand.__exit__(None, None, None)
         owned, self._owned = self._owned, False
         if owned:
-            root.shutdown(HOME)
+            root.shutdown(HOME, spent=self._spent)
 
     def _twin(self, phase: str) -> Estate:
         running = root.status(HOME)
         self._owned = running is None
         if running is None:
-            running = root.launch(phase, self.options.version, self.options.speed, HOME, root.BOOT_SECONDS)
+            running = self._launch(phase)
         elif (running.design, running.version, running.speed) != (phase, self.options.version, self.options.speed):
             raise Refused(
                 f"a twin of {running.design} ({running.version}, speed {running.speed:g}) is running already.",
                 "Run `gameday twin down` first.",
             )
         return reach_twin(self.target, running)
+
+    def _launch(self, phase: str) -> root.State:
+        if self._nursery is None:
+            self._nursery = self._stack.enter_context(Nursery())
+        version, speed = self.options.version, self.options.speed
+        return root.launch(phase, version, speed, HOME, root.BOOT_SECONDS, nursery=self._nursery)
 
 
 def is_moot(run: Path) -> bool:

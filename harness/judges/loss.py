@@ -66,8 +66,9 @@ class Losses:
 
     @cached_property
     def split(self) -> Mask:
-        """Those, and what the old writer is seen to have taken after the promotion, whatever its client was told."""
-        late = {write_id for write_id, *_ in rows_after_promotion(self.readback)}
+        """Those, and what the old writer or a replica is seen to have taken itself, whatever its client was told."""
+        seen = (*rows_after_promotion(self.readback), *rows_beside_the_writer(self.readback))
+        late = {write_id for write_id, *_ in seen}
         if not late:
             return self.astray
         split: Mask = self.astray | np.fromiter(
@@ -132,6 +133,25 @@ def rows_after_promotion(readback: ReadBack) -> list[tuple[str, int, str, str]]:
         for write_id, rows in view.created.items()
         for at, region in rows
         if at * 1000 > promoted
+    ]
+
+
+def rows_beside_the_writer(readback: ReadBack) -> list[tuple[str, int, str, str]]:
+    """Rows that a replica holds and the writer does not, of the time after the promotion, if there was one.
+
+    Replication only ever leads away from the writer: whatever a node has beyond it, that node took itself. As
+    ``rows_after_promotion`` tells them; none when the writer was not read.
+    """
+    written = [view.counts for view in readback.views if view.role == "writer"]
+    known: set[str] = set().union(*written)
+    return [
+        (write_id, at * 1000, region, view.identifier)
+        for view in readback.views
+        if written and view.role == "replica"
+        for write_id, rows in view.created.items()
+        if write_id not in known
+        for at, region in rows
+        if readback.promoted_at is None or at * 1000 > readback.promoted_at
     ]
 
 

@@ -2,56 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from harness.clock import Instant
 from harness.judges import windows
-from harness.judges.loss import ROWS, losses, rows_after_promotion
+from harness.judges.loss import ROWS, losses, rows_after_promotion, rows_beside_the_writer
 from harness.judges.outage import recoveries
 from harness.judges.windows import Window
+from harness.ledger import ReadBack
 from harness.record import Record
 from harness.timeline import DatabaseEvent, Decided, WriterSeen, of
 from harness.verdicts import Number, Ruling, Verdict
 
 Rows = list[dict[str, Number]]
+_PROMISE = "single_writer"
 
 
 def single_writer(record: Record) -> Verdict:
-    """No node takes a write after its successor was promoted (no split brain).
+    """No node takes a write beside the writer, or after its successor was promoted (no split brain).
 
-    Broken by a row on the old writer (or in the snapshot of its volume) that was created after ``promoted_at``, or by
-    a write that was sent after it, acknowledged, and is not on the new writer. UNKNOWN when the writer moved and the
-    old one could not be read. Units: rows. Source: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/
+    Broken by a row on the old writer (or in the snapshot of its volume) that was created after ``promoted_at``, by a
+    write that was sent after it, acknowledged, and is not on the new writer, and by a row that a replica holds and the
+    writer does not, whoever was promoted. UNKNOWN when the writer moved and the old one could not be read.
+    Units: rows. Source: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/
     aurora-global-database-disaster-recovery.html (the old writer is fenced by best effort)
     """
-    promise = "single_writer"
     readback = record.readback
     if readback is None:
-        return Verdict(promise, Ruling.UNKNOWN, "nothing was read back")
+        return Verdict(_PROMISE, Ruling.UNKNOWN, "nothing was read back")
     if readback.promoted_at is None:
-        if moved(record, None):
-            return Verdict(promise, Ruling.UNKNOWN, "the writer moved, but nobody saw when it was promoted")
-        return Verdict(promise, Ruling.KEPT, "no other node was promoted: there was one writer throughout")
+        return _undivided(record, readback)
     promoted = Instant(readback.promoted_at)
-    late: Rows = [
-        {"write_id": write_id, "created_at": str(Instant(at)), "service_region": region, "node": node}
-        for write_id, at, region, node in rows_after_promotion(readback)
-    ]
+    late = _rows({*rows_after_promotion(readback), *rows_beside_the_writer(readback)})
     found = losses(record)
     astray = int(found.astray.sum()) if found and readback.complete else 0
     figures: dict[str, Number] = {
-        "late_rows_on_old_writer": len(late),
+        "late_rows_elsewhere": len(late),
         "acknowledged_elsewhere": astray,
         "promoted_at": str(promoted),
     }
     evidence = {"split_brain": late[:ROWS]}
     if late or astray:
-        reason = f"after the promotion at {promoted} the old writer took {len(late)} rows that could be read"
-        reason += f", and {astray} acknowledged writes are not on the new one" if astray else ""
-        return Verdict(promise, Ruling.BROKEN, reason, figures, evidence)
+        nodes = ", ".join(sorted({str(row["node"]) for row in late})) or "another node"
+        reason = f"after the promotion at {promoted} {nodes} took {len(late)} rows that could be read"
+        reason += f", and {astray} acknowledged writes are not on the new writer" if astray else ""
+        return Verdict(_PROMISE, Ruling.BROKEN, reason, figures, evidence)
     if not any(view.role in ("old_writer", "snapshot") for view in readback.views):
-        return Verdict(promise, Ruling.UNKNOWN, "the old writer could not be read after the promotion", figures)
+        return Verdict(_PROMISE, Ruling.UNKNOWN, "the old writer could not be read after the promotion", figures)
     if not readback.complete:
-        return Verdict(promise, Ruling.UNKNOWN, "the read-back is incomplete", figures)
-    return Verdict(promise, Ruling.KEPT, f"the old writer took no row after the promotion at {promoted}", figures)
+        return Verdict(_PROMISE, Ruling.UNKNOWN, "the read-back is incomplete", figures)
+    return Verdict(_PROMISE, Ruling.KEPT, f"the old writer took no row after the promotion at {promoted}", figures)
+
+
+def _undivided(record: Record, readback: ReadBack) -> Verdict:
+    """The same, where nobody is known to have been promoted: a node may take writes all the same."""
+    late = _rows(set(rows_beside_the_writer(readback)))
+    if late:
+        nodes = ", ".join(sorted({str(row["node"]) for row in late}))
+        reason = f"{nodes} took {len(late)} rows that the writer does not have, though nobody was promoted"
+        figures: dict[str, Number] = {"late_rows_elsewhere": len(late)}
+        return Verdict(_PROMISE, Ruling.BROKEN, reason, figures, {"split_brain": late[:ROWS]})
+    if moved(record, None):
+        return Verdict(_PROMISE, Ruling.UNKNOWN, "the writer moved, but nobody saw when it was promoted")
+    return Verdict(_PROMISE, Ruling.KEPT, "no other node was promoted: there was one writer throughout")
+
+
+def _rows(found: Iterable[tuple[str, int, str, str]]) -> Rows:
+    return [
+        {"write_id": write_id, "created_at": str(Instant(at)), "service_region": region, "node": node}
+        for write_id, at, region, node in sorted(found, key=lambda row: (row[1], row[0]))
+    ]
 
 
 def automatic(record: Record) -> Verdict:

@@ -2,12 +2,14 @@
 
 ``python -m harness.safety.watchdog RUN_PID LEASE_FILE COMMAND…``: while the run lives and renews its lease (the file's
 modification time), nothing happens. When the run is gone, or has not renewed it for ``LEASE_SECONDS`` of real time, the
-command (``gameday undo RUN``) is run, until it succeeds or gave up. A run that ends well removes the lease file.
+command (``gameday undo RUN``) is run, until it succeeds or gave up. A run that ends well removes the lease file. The
+run holds the watchdog's standard input open: its end wakes the watchdog at once.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -31,7 +33,7 @@ class Watchdog:
         with lease.with_suffix(".log").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "harness.safety.watchdog", str(os.getpid()), str(lease), *command],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 start_new_session=True,
@@ -53,6 +55,8 @@ class Watchdog:
         self._stop.set()
         self._thread.join()
         self._lease.unlink(missing_ok=True)
+        assert self._process.stdin is not None
+        self._process.stdin.close()
         self._process.wait(timeout=5)
 
     def _renew(self) -> None:
@@ -60,9 +64,13 @@ class Watchdog:
             os.utime(self._lease)
 
 
-def watch(run: int, lease: Path, command: list[str]) -> int:
-    """Wait for the run to end well (0), or act in its place and return the command's exit code."""
-    renewed, seen = _stamp(lease), monotonic_nanoseconds()
+def watch(run: int, lease: Path, command: list[str], line: int) -> int:
+    """Wait for the run to end well (0), or act in its place and return the command's exit code.
+
+    ``line``: the descriptor that the run holds the other end of. It only says when to look; what counts is the process
+    and the lease.
+    """
+    renewed, seen, held = _stamp(lease), monotonic_nanoseconds(), [line]
     while lease.exists():
         stamp = _stamp(lease)
         if stamp != renewed:
@@ -70,7 +78,8 @@ def watch(run: int, lease: Path, command: list[str]) -> int:
         expired = (monotonic_nanoseconds() - seen) / 1e9 > LEASE_SECONDS
         if expired or not _alive(run):
             return _act(lease, command)
-        real_sleep(_LOOK_SECONDS)
+        if select.select(held, [], [], _LOOK_SECONDS)[0] and not os.read(line, 1):
+            held = []
     return 0
 
 
@@ -101,4 +110,4 @@ def _alive(pid: int) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(watch(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]))
+    sys.exit(watch(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:], sys.stdin.fileno()))

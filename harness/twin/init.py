@@ -39,8 +39,12 @@ _QUIET_TMPFS = kernel.MS_NOSUID | kernel.MS_NODEV
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
-    """The starter: carry out an order (JSON); it ends as soon as init is born and reported."""
-    order = Order(**json.loads(arguments[0]))
+    """The starter as a program of its own: its argument is the order, as JSON."""
+    start(Order(**json.loads(arguments[0])))
+
+
+def start(order: Order) -> NoReturn:
+    """Carry out an order; this process ends as soon as init is born and reported."""
     os.set_inheritable(order.report, False)
     os.set_inheritable(order.lock, False)
     report = Report(socket.socket(fileno=order.report))

@@ -24,12 +24,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from harness.clock import Anchor, real_sleep
 from harness.errors import TwinFault
 from harness.twin.handover import Handover, Order, Report
 from harness.twin.leftovers import Leftovers, leftovers, mark
+from harness.twin.nursery import Nursery
 from harness.twin.state import State, birth, folder, living_init, write_whole
 
 __all__ = ["Handover", "Leftovers", "State", "launch", "leftovers", "shutdown", "status"]
@@ -44,12 +45,20 @@ _STOP_IT = "Stop it first: `gameday twin down`."
 
 
 def launch(
-    design_name: str, version: str, speed: float, checkout: Path, ready_timeout: float, *, entry: str = WORLD
+    design_name: str,
+    version: str,
+    speed: float,
+    checkout: Path,
+    ready_timeout: float,
+    *,
+    entry: str = WORLD,
+    nursery: Nursery | None = None,
 ) -> State:
     """Start a twin and return when its world is ready; ``ready_timeout`` in real seconds.
 
-    ``entry`` is the ``module:function`` that gets the :class:`Handover`. Raises ``TwinFault`` when a twin already runs
-    in this checkout, or when this one did not come up; then nothing of it is left but ``.twin/logs``.
+    ``entry`` is the ``module:function`` that gets the :class:`Handover`. Out of a ``nursery`` it starts faster. Raises
+    ``TwinFault`` when a twin already runs in this checkout, or when this one did not come up; then nothing of it is
+    left but ``.twin/logs``.
     """
     checkout = checkout.resolve()
     home = folder(checkout)
@@ -62,7 +71,8 @@ def launch(
             ours.settimeout(ready_timeout)
             with theirs:
                 order = Order(design_name, version, speed, str(checkout), entry, mark(checkout), theirs.fileno(), lock)
-                starter = _start(order, home / "logs" / "root.log")
+                with (home / "logs" / "root.log").open("ab") as log:
+                    starter = _start(order, log, nursery)
             return _follow(Report(ours), starter, order, ready_timeout)
 
 
@@ -72,17 +82,18 @@ def status(checkout: Path) -> State | None:
     return state if state is not None and state.lives else None
 
 
-def shutdown(checkout: Path) -> bool:
+def shutdown(checkout: Path, *, spent: bool = False) -> bool:
     """End a checkout's twin; returns whether one ran. Safe to call at any time, also for one that is still starting.
 
-    It gets 2 s after SIGTERM, then SIGKILL. Raises ``TwinFault`` when something of it still exists 2 s later.
+    It gets 2 s after SIGTERM, then SIGKILL; a ``spent`` one, which has nothing to put in order, gets that at once.
+    Raises ``TwinFault`` when something of it still exists 2 s later.
     """
     checkout = checkout.resolve()
     home = folder(checkout)
     running = living_init(checkout)
     if running is not None:
         with _handle(running) as process:
-            if process is not None and not _end(process, signal.SIGTERM):
+            if process is not None and (spent or not _end(process, signal.SIGTERM)):
                 _end(process, signal.SIGKILL)
         _await_nothing(checkout)
     for name in ("state.json", "init.json"):
@@ -90,21 +101,24 @@ def shutdown(checkout: Path) -> bool:
     return running is not None
 
 
-def _start(order: Order, log: Path) -> subprocess.Popen[bytes]:
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", "harness.twin.init", json.dumps(asdict(order))],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            pass_fds=(order.report, order.lock),
-            start_new_session=True,
-            # Compiling every module anew would take a second of each boot.
-            env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
-        )
+def _start(order: Order, log: BinaryIO, nursery: Nursery | None) -> subprocess.Popen[bytes] | None:
+    """The starter, if it is this process's child."""
+    if nursery is not None:
+        nursery.bear(order, log)
+        return None
+    return subprocess.Popen(
+        [sys.executable, "-m", "harness.twin.init", json.dumps(asdict(order))],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        pass_fds=(order.report, order.lock),
+        start_new_session=True,
+        # Compiling every module anew would take a second of each boot.
+        env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+    )
 
 
-def _follow(report: Report, starter: subprocess.Popen[bytes], order: Order, patience: float) -> State:
+def _follow(report: Report, starter: subprocess.Popen[bytes] | None, order: Order, patience: float) -> State:
     """Wait for the newborn's words and write them down; whatever goes wrong, what was born is ended."""
     checkout = Path(order.checkout)
     look = f"Read {folder(checkout) / 'logs' / 'root.log'}."
@@ -129,13 +143,15 @@ def _follow(report: Report, starter: subprocess.Popen[bytes], order: Order, pati
         state.write(checkout)
         report.tell(ok=True)
     except BaseException as error:
-        starter.kill()
-        starter.wait()
+        if starter is not None:
+            starter.kill()
+            starter.wait()
         shutdown(checkout)
         if isinstance(error, TimeoutError):
             raise TwinFault(f"The twin was not ready within {patience:g} s.", look) from error
         raise
-    starter.wait()
+    if starter is not None:
+        starter.wait()
     return state
 
 

@@ -23,7 +23,7 @@ from harness.twin.api.ecs.service import Ecs
 from harness.twin.api.elasticache.service import ElastiCache
 from harness.twin.api.elbv2.service import ElbV2
 from harness.twin.api.front_door import FrontDoor
-from harness.twin.api.moto_gateway import Gateway
+from harness.twin.api.moto_gateway import MOTO_SERVICES, Gateway
 from harness.twin.api.rds.service import Rds
 from harness.twin.api.route53.service import Route53
 from harness.twin.api.tagging import Tagging
@@ -42,6 +42,9 @@ from harness.twin.schedule import Scheduler
 
 _LOG = logging.getLogger("twin.world")
 _SERVING_PATIENCE = minutes(5)
+_OWN = (Rds, ElastiCache, ElbV2, Ecs, Ec2, Route53, CloudWatch, Tagging)
+SERVICES = (*(kind.name for kind in _OWN), *MOTO_SERVICES)
+"""By the names of botocore's models."""
 
 
 class World:

@@ -82,7 +82,7 @@ def planted(history: History) -> dict[str, set[object]]:
             "unexpected": ended == "refused" and not absent,
             "duplicated": fate == "doubled",
             "stranded": fate in ("stranded", "astray"),
-            "split_brain": fate in ("late", "astray") or (ended == "good" and absent and sent_after),
+            "split_brain": _seen_apart(history, fate) or (ended == "good" and absent and sent_after),
         }
         for name, true in holds.items():
             if true:
@@ -168,7 +168,12 @@ def foreseen(history: History, there: Mapping[str, set[object]]) -> dict[str, Ru
 
 
 def _seen_late(history: History) -> set[object]:
-    return {write_id(slot).hex() for slot in slots() if fate_of(history, slot)[1] in ("late", "astray")}
+    return {write_id(slot).hex() for slot in slots() if _seen_apart(history, fate_of(history, slot)[1])}
+
+
+def _seen_apart(history: History, fate: str) -> bool:
+    """Whether a node is seen to have taken that write beside the writer; a replica has none of its own to be ahead."""
+    return fate in ("late", "astray") or (fate == "stranded" and not history.promoted)
 
 
 def check(history: History, tally: Tally, folder: Path) -> None:

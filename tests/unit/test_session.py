@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from threading import Event
 from types import SimpleNamespace
 from typing import Any
@@ -22,11 +23,16 @@ class Twins:
         self.failures: list[Exception] = []
         self.bootable = Event()
         self.bootable.set()
+        self.nurseries = 0
+
+    def nursery(self) -> Any:
+        self.nurseries += 1
+        return nullcontext("nursery")
 
     def status(self, _: object) -> Any:
         return self.running
 
-    def launch(self, phase: str, version: str, speed: float, *_: object) -> Any:
+    def launch(self, phase: str, version: str, speed: float, *_: object, nursery: object) -> Any:
         self.bootable.wait()
         if self.failures:
             raise self.failures.pop()
@@ -34,8 +40,8 @@ class Twins:
         self.running = SimpleNamespace(design=phase, version=version, speed=speed)
         return self.running
 
-    def shutdown(self, _: object) -> None:
-        self.told.append("shutdown")
+    def shutdown(self, _: object, *, spent: bool) -> None:
+        self.told.append("kill" if spent else "shutdown")
         self.running = None
 
 
@@ -47,6 +53,7 @@ def twins(monkeypatch, tmp_path):
     monkeypatch.setattr(session, "RUNS", tmp_path)
     monkeypatch.setattr(session.lock, "held", lambda *_: session.ExitStack())
     monkeypatch.setattr(session.clients, "places", lambda _: [])
+    monkeypatch.setattr(session, "Nursery", found.nursery)
     monkeypatch.setattr(session, "reach_twin", lambda _, running: SimpleNamespace(hands={}, of=running.design))
     return found
 
@@ -71,7 +78,8 @@ def test_a_spent_platform_is_replaced_while_its_scenario_is_judged(twins):
         second = played.estate("active_passive")
         assert second is not first
         assert played.estate("active_passive") is second
-    assert twins.told == ["launch active_passive", "shutdown"] * 2
+    assert twins.told == ["launch active_passive", "kill", "launch active_passive", "shutdown"]
+    assert twins.nurseries == 1
 
 
 @pytest.mark.parametrize(("spent", "followed"), [(True, False), (False, True)])
@@ -82,7 +90,7 @@ def test_nothing_is_made_ready_that_nobody_will_use(twins, spent, followed):
         if spent:
             played.spend()
         played.renew()
-    assert twins.told == ["launch active_passive", "shutdown"]
+    assert twins.told == ["launch active_passive", "kill" if spent else "shutdown"]
 
 
 def test_a_platform_that_was_made_ready_and_never_used_is_ended_too(twins):
@@ -91,7 +99,7 @@ def test_a_platform_that_was_made_ready_and_never_used_is_ended_too(twins):
         played.followed = True
         played.spend()
         played.renew()
-    assert twins.told == ["launch active_passive", "shutdown"] * 2
+    assert twins.told == ["launch active_passive", "kill", "launch active_passive", "shutdown"]
     assert twins.running is None
 
 

@@ -306,17 +306,32 @@ def _library() -> _Library:
         return _loaded()
 
 
-def _adopt(clock: Clock) -> None:
-    """Let moto's queues and topics tell AWS time, and sign with one key, made now and not when an alarm rings."""
+def warm_up(services: Iterable[str]) -> None:
+    """Load, in a process that is to be forked, all that does not depend on a twin: libraries, models and the key."""
     _library()
+    _key()
+    for service in services:
+        _service_model(service)
+
+
+@functools.cache
+def _key() -> Any:
+    """The key that moto signs with: one, made beforehand and not when an alarm rings."""
     from cryptography.hazmat.primitives.asymmetric import rsa
+
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def _adopt(clock: Clock) -> None:
+    """Let moto's queues and topics tell AWS time, and sign with one key."""
+    _library()
     from moto.sns import models as sns
     from moto.sqs import models as sqs
 
     def epoch(factor: float) -> Callable[[], float]:
         return lambda: clock.now().epoch_seconds * factor
 
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = _key()
     patches: Iterable[tuple[Any, str, Any]] = (
         (sqs, "unix_time", epoch(1)),
         (sqs, "unix_time_millis", epoch(1000)),

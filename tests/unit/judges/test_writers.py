@@ -56,6 +56,11 @@ def old(role: str = "old_writer", late: float | None = None) -> View:
     return view([IDS[10]], role, {} if late is None else {IDS[10]: late})
 
 
+def apart(second: float) -> View:
+    """A node with a row of its own."""
+    return view(["f" * 32], "replica", {"f" * 32: second})
+
+
 UNREAD = "the old writer could not be read after the promotion"
 MOMENT = f"the promotion at {at(50)}"
 
@@ -77,19 +82,33 @@ MOMENT = f"the promotion at {at(50)}"
         ((writer(), old()), {"complete": False}, Ruling.UNKNOWN, "the read-back is incomplete"),
         ((writer(), old(late=50)), {}, Ruling.KEPT, f"the old writer took no row after {MOMENT}"),
         ((writer(), old(late=51)), {}, Ruling.BROKEN,
-         f"after {MOMENT} the old writer took 1 rows that could be read"),
+         f"after {MOMENT} db-old_writer took 1 rows that could be read"),
         ((writer(), old("snapshot", late=51)), {"complete": False}, Ruling.BROKEN,
-         f"after {MOMENT} the old writer took 1 rows that could be read"),
+         f"after {MOMENT} db-snapshot took 1 rows that could be read"),
         # Acknowledged after the promotion, and not on the new writer; a write from before it is another judge's.
         ((writer(60, 70), old()), {}, Ruling.BROKEN,
-         f"after {MOMENT} the old writer took 0 rows that could be read, "
-         "and 2 acknowledged writes are not on the new one"),
+         f"after {MOMENT} another node took 0 rows that could be read, "
+         "and 2 acknowledged writes are not on the new writer"),
         ((writer(10, 50), old()), {}, Ruling.KEPT, f"the old writer took no row after {MOMENT}"),
         ((writer(60), old()), {"complete": False}, Ruling.UNKNOWN, "the read-back is incomplete"),
         ((writer(60), old(late=51)), {}, Ruling.BROKEN,
-         f"after {MOMENT} the old writer took 1 rows that could be read, "
-         "and 1 acknowledged writes are not on the new one"),
-        ((old(late=51),), {}, Ruling.BROKEN, f"after {MOMENT} the old writer took 1 rows that could be read"),
+         f"after {MOMENT} db-old_writer took 1 rows that could be read, "
+         "and 1 acknowledged writes are not on the new writer"),
+        ((old(late=51),), {}, Ruling.BROKEN, f"after {MOMENT} db-old_writer took 1 rows that could be read"),
+        # A node that nobody promoted, or promoted into another life, and that takes writes of its own.
+        ((writer(), apart(60)), {"promoted": None}, Ruling.BROKEN,
+         "db-replica took 1 rows that the writer does not have, though nobody was promoted"),
+        ((writer(), apart(60)), {"promoted": None, "events": (seen(0, HOME), seen(60))}, Ruling.BROKEN,
+         "db-replica took 1 rows that the writer does not have, though nobody was promoted"),
+        ((writer(), old(), apart(60)), {}, Ruling.BROKEN,
+         f"after {MOMENT} db-replica took 1 rows that could be read"),
+        ((writer(), old(late=60), apart(51)), {}, Ruling.BROKEN,
+         f"after {MOMENT} db-old_writer, db-replica took 2 rows that could be read"),
+        # A replica that was ahead of the new writer when that was promoted has rows of the old one: lost, not divided.
+        ((writer(), old(), apart(49)), {}, Ruling.KEPT, f"the old writer took no row after {MOMENT}"),
+        ((writer(), view([IDS[10]], "replica", {IDS[10]: 60})), {"promoted": None}, Ruling.KEPT,
+         "no other node was promoted: there was one writer throughout"),
+        ((apart(60),), {"promoted": None}, Ruling.KEPT, "no other node was promoted: there was one writer throughout"),
     ],
 )  # fmt: skip
 def test_what_is_said_of_one_writer(views, changes, ruling: Ruling, says: str) -> None:
@@ -99,16 +118,16 @@ def test_what_is_said_of_one_writer(views, changes, ruling: Ruling, says: str) -
 
 def test_the_figures_and_rows_of_a_split_brain() -> None:
     both = judged(writer(60), old(late=51))
-    told = {"late_rows_on_old_writer": 1, "acknowledged_elsewhere": 1, "promoted_at": str(at(50))}
+    told = {"late_rows_elsewhere": 1, "acknowledged_elsewhere": 1, "promoted_at": str(at(50))}
     assert both.figures == told
     assert both.evidence == {"split_brain": [
         {"write_id": IDS[10], "created_at": str(at(51)), "service_region": HOME, "node": "db-old_writer"}
     ]}  # fmt: skip
-    nothing = told | {"late_rows_on_old_writer": 0, "acknowledged_elsewhere": 0}
+    nothing = told | {"late_rows_elsewhere": 0, "acknowledged_elsewhere": 0}
     for fine in (judged(writer(), old()), judged(writer()), judged(writer(), old(), complete=False)):
         assert fine.figures == nothing
     many = view([IDS[10]], "old_writer", {f"{number:032x}": 60 for number in range(201)})
-    assert judged(writer(), many).figures["late_rows_on_old_writer"] == 201
+    assert judged(writer(), many).figures["late_rows_elsewhere"] == 201
     assert len(judged(writer(), many).evidence["split_brain"]) == 200
 
 

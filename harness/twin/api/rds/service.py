@@ -43,6 +43,8 @@ class Rds:
     ``state`` must be open to PostgreSQL's user (mode 0755, and the folders above them).
     """
 
+    name = "rds"
+
     def __init__(
         self,
         clock: Clock,
@@ -59,11 +61,6 @@ class Rds:
         self._supervisor = Supervisor(self._estate)
         self._lag = Lag(self._estate)
         self._tags = Tags(self._estate)
-
-    @property
-    def name(self) -> str:
-        """botocore's name."""
-        return "rds"
 
     def boot(self) -> None:
         """Start every server of the design; returns when all answer and all standbys stream. The network is up."""
