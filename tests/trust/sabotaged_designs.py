@@ -28,6 +28,7 @@ from harness.judges.bench import judge
 from harness.reporting import columns
 from harness.reporting.finished import Finished
 from harness.twin import root
+from harness.twin.nursery import Nursery
 from harness.verdicts import Outcome, Ruling, Verdict
 from tests.trust.designs import MUTATIONS, Mutation
 
@@ -68,9 +69,10 @@ class Row:
 class Stage:
     """A checkout of its own, so that no sabotaged run is ever taken for one of the real design's."""
 
-    def __init__(self, home: Path, speed: float) -> None:
+    def __init__(self, home: Path, speed: float, nursery: Nursery | None = None) -> None:
         self.home = home
         self.speed = speed
+        self._nursery = nursery
         for folder in ("scenarios", "targets"):
             (home / folder).symlink_to(HOME / folder)
         made = HOME / ".twin" / "template"
@@ -100,13 +102,13 @@ class Stage:
     @contextmanager
     def sabotaged(self, mutation: Mutation) -> Iterator[None]:
         """A twin of the mutated design, until the block is left. Raises ``TwinFault`` and ``CloudFault``."""
-        entry = f"{ENTRIES}:{mutation.name}"
-        state = root.launch(mutation.phase, "hardened", self.speed, self.home, root.BOOT_SECONDS, entry=entry)
+        wanted = (mutation.phase, "hardened", self.speed, self.home, root.BOOT_SECONDS)
+        state = root.launch(*wanted, entry=f"{ENTRIES}:{mutation.name}", nursery=self._nursery)
         try:
             mutation.by_hand(Cloud(f"http://127.0.0.1:{state.api_port}", *_KEYS))
             yield
         finally:
-            root.shutdown(self.home)
+            root.shutdown(self.home, spent=True)
 
     def _runs(self) -> list[Path]:
         return [path.parent for path in (self.home / "reports" / "runs").glob(f"*/*/{record.HEADER_FILE}")]
@@ -214,10 +216,12 @@ def main(words: Sequence[str] | None = None) -> int:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(HOME), os.environ.get("PYTHONPATH"))))
     home = Path(tempfile.mkdtemp(prefix="sabotaged-"))
     began, rows = monotonic_nanoseconds(), []
-    for row in table(Stage(home, options.speed), chosen):
-        rows.append(row)
-        spent = (monotonic_nanoseconds() - began) / 1e9
-        sys.stderr.write(f"{spent:6.0f} s  {row.mutation} x {row.scenario}: {row.found} {row.wrong and 'DIFFERS'}\n")
+    with Nursery() as nursery:
+        for row in table(Stage(home, options.speed, nursery), chosen):
+            rows.append(row)
+            spent = (monotonic_nanoseconds() - began) / 1e9
+            differs = row.wrong and "DIFFERS"
+            sys.stderr.write(f"{spent:6.0f} s  {row.mutation} x {row.scenario}: {row.found} {differs}\n")
     columns.show([row.cells() for row in rows], {"DIFFERS": Ruling.BROKEN.colour, "found": Ruling.KEPT.colour})
     differing = [row for row in rows if row.wrong]
     print(
