@@ -104,6 +104,9 @@ class Truth:
                 moving += _unless(item["DBInstanceIdentifier"], item["DBInstanceStatus"], "available")
             for item in self._describe("elasticache", region, "describe_replication_groups")["ReplicationGroups"]:
                 moving += _unless(f"{item['ReplicationGroupId']} of {region}", item["Status"], "available")
+            # A node that is being replaced tells so itself: its group goes on as available.
+            for item in self._describe("elasticache", region, "describe_cache_clusters")["CacheClusters"]:
+                moving += _unless(f"{item['CacheClusterId']} of {region}", item["CacheClusterStatus"], "available")
             for item in self._services(region):
                 wanted, runs = item["desiredCount"], item["runningCount"]
                 if (runs, item["pendingCount"]) != (wanted, 0):
