@@ -143,13 +143,12 @@ def rows_beside_the_writer(readback: ReadBack) -> list[tuple[str, int, str, str]
     ``rows_after_promotion`` tells them; none when the writer was not read.
     """
     written = [view.counts for view in readback.views if view.role == "writer"]
-    known: set[str] = set().union(*written)
     return [
         (write_id, at * 1000, region, view.identifier)
         for view in readback.views
         if written and view.role == "replica"
         for write_id, rows in view.created.items()
-        if write_id not in known
+        if not any(write_id in counts for counts in written)
         for at, region in rows
         if readback.promoted_at is None or at * 1000 > readback.promoted_at
     ]

@@ -16,7 +16,8 @@ from harness.cloud.session import GLOBAL_REGION, Cloud
 from harness.twin import names
 from harness.twin.api.ecs.task import CLUSTER
 from harness.twin.designs.common import AP, EU, US
-from harness.twin.designs.model import Design
+from harness.twin.designs.model import Design, RegionPlan
+from harness.twin.designs.multi_region import cluster_name
 from harness.verdicts import Ruling
 
 Change = Callable[[Design], Design]
@@ -110,6 +111,25 @@ def _lag_alarm(*regions: str, **values: Any) -> Change:
 
 def _automation(**values: Any) -> Change:
     return lambda design: replace(design, automation=replace(design.automation, **values))
+
+
+def _apart(region: RegionPlan) -> Change:
+    """The region's cluster is in no global database: it takes its own region's writes, and nobody asks for its lag."""
+
+    def change(design: Design) -> Design:
+        own, everybody = cluster_name(region), design.global_cluster
+        assert everybody is not None
+        members = tuple(name for name in everybody.clusters if name != own)
+        return replace(
+            design,
+            clusters=tuple(
+                replace(one, global_cluster=None) if one.identifier == own else one for one in design.clusters
+            ),
+            global_cluster=replace(everybody, clusters=members),
+            alarms=tuple(one for one in design.alarms if one.region != region.name or "replica-lag" not in one.name),
+        )
+
+    return _all_of(change, _app(region.name, writer_endpoint=names.cluster_endpoint(cluster_name(region), region.name)))
 
 
 def _parameters(group: str, values: Mapping[str, str]) -> Change:
@@ -331,6 +351,12 @@ ACTIVE_ACTIVE = (
         ruling=Ruling.UNKNOWN, honest="what watches nothing is silent, and may have had a reason to ring or not",
     ),
     Mutation(
+        "a_region_that_goes_its_own_way",
+        "eu-west-1 left the global database, and its services write to the cluster that they have to themselves",
+        "active_active/a_secondary_is_cut_off_from_the_writer", "single_writer", "that the writer does not have",
+        _apart(EU), ("app.writer_endpoint", "clusters.global_cluster", "global_cluster.clusters", "alarms"),
+    ),
+    Mutation(
         "three_regions_that_each_take_the_event",
         "look, mark, queue: regions that look at the same moment all queue the event, and what comes twice runs twice",
         "active_active/one_event_runs_once", "jobs_exactly_once", "ran more than once",
@@ -348,7 +374,6 @@ ACTIVE_ACTIVE = (
 MUTATIONS = {one.name: one for one in (*READ_REPLICAS, *ACTIVE_PASSIVE, *ACTIVE_ACTIVE)}
 
 UNTRIED: Mapping[str, str] = {
-    "single_writer": "a failover by RDS fences the old writer, whatever the design says: nothing in it makes two",
     "writer_home": "how long a switchover takes is AWS's: nothing in a design makes it longer than it may be",
 }
 """The promises that no mutation breaks, and why. Records made for it try their judges (``tests.trust.planted``,

@@ -77,7 +77,9 @@ class Stage:
             (home / folder).symlink_to(HOME / folder)
         made = HOME / ".twin" / "template"
         if made.exists():
-            shutil.copytree(made, home / ".twin" / "template", symlinks=True)
+            (home / ".twin").mkdir()
+            # With its owner, who is PostgreSQL's user: Python's own copy would make it root's, and no server start.
+            subprocess.run(["cp", "-a", str(made), str(home / ".twin" / "template")], check=True)
 
     def play(self, paths: Sequence[str]) -> tuple[Mapping[str, list[Finished]], str]:
         """Play scenarios as `gameday run` does; each one's runs, and what pytest said last."""

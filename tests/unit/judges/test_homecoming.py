@@ -8,7 +8,7 @@ from harness.judges.homecoming import apart_from_plan, writer_home
 from harness.objectives import Objectives
 from harness.timeline import BEGAN, DONE, DONE_ALREADY, FAILED, StepTaken, WriterSeen
 from harness.verdicts import Ruling
-from tests.unit.judges.scripted import HOME, NEXT, at, run, story
+from tests.unit.judges.scripted import HOME, JOURNEYS, LOCATIONS, NEXT, at, run, story
 
 OWED = Objectives(writer_home_time=minutes(2), interruption_time=seconds(60), failback_time=minutes(5))
 WRITES = "create_trigger"
@@ -75,14 +75,81 @@ def test_a_writer_that_leaves_again_is_not_home():
 def test_a_step_that_failed_is_no_pass():
     found = writer_home(homecoming(extra=(step(3, 240, FAILED),)))
     assert found.ruling is Ruling.UNKNOWN
-    assert "stopped at step 3" in found.reason
+    assert found.reason == f"fail-back {HOME} stopped at step 3: seen"
+
+
+def test_all_that_is_told_of_a_writer_that_came_home():
+    found = writer_home(homecoming(during(205, 235)))
+    assert (found.promise, found.reason) == (
+        "writer_home",
+        f"the writer was home in {HOME} 80.0 s after the undo; "
+        "no operation failed for longer than 60.0 s while it moved",
+    )
+    assert found.figures.keys() == {
+        "writer_home_seconds", "allowed_seconds", "interruption_seconds", "allowed_interruption_seconds",
+    }  # fmt: skip
+    assert (found.figures["allowed_seconds"], found.figures["allowed_interruption_seconds"]) == (120, 60)
+    assert found.evidence.keys() == {"runbook", "interruption"}
+    assert [(row["location"], row["operation"]) for row in found.evidence["interruption"]] == [
+        (place, name) for place in LOCATIONS for name in JOURNEYS
+    ]
+    assert found.evidence["runbook"] == [
+        {"runbook": f"fail-back {HOME}", "step": 1, "what": "Step 1", "state": DONE_ALREADY,
+         "began": str(at(160)), "seconds": 0, "seen": "seen"},
+        {"runbook": f"fail-back {HOME}", "step": 2, "what": "Step 2", "state": DONE,
+         "began": str(at(200)), "seconds": 30, "seen": "seen"},
+    ]  # fmt: skip
+
+
+def test_an_interruption_is_held_against_its_own_objective():
+    strict = Objectives(writer_home_time=minutes(2), interruption_time=seconds(20), recovery_time=minutes(5))
+    found = writer_home(homecoming(during(205, 235), objectives=strict))
+    assert found.ruling is Ruling.BROKEN
+    assert found.reason.startswith("while the writer moved home, ")
+    assert "later than 20.0 s" in found.reason
+    patient = Objectives(writer_home_time=minutes(2), interruption_time=seconds(90), recovery_time=seconds(10))
+    assert writer_home(homecoming(during(205, 275), objectives=patient)).ruling is Ruling.KEPT
+
+
+@pytest.mark.parametrize(
+    ("home_at", "limit", "ruling", "reason"),
+    [
+        (270, 120, Ruling.KEPT, f"the writer was home in {HOME} 2.0 min after the undo"),
+        (270.001, 120, Ruling.BROKEN, f"the writer was home in {HOME} only 2.0 min after the undo (allowed: 2.0 min)"),
+        (None, 120, Ruling.BROKEN, f"{NEXT} still writes, not {HOME}"),
+        (None, 150, Ruling.UNKNOWN, f"{NEXT} still writes, not {HOME}"),
+    ],
+)
+def test_home_in_time_is_counted_from_the_undo(home_at, limit, ruling, reason):
+    owed = Objectives(writer_home_time=seconds(limit), interruption_time=minutes(5))
+    found = writer_home(homecoming(home_at=home_at, objectives=owed))
+    assert found.ruling is ruling
+    assert found.reason.startswith(reason)
+    assert found.figures["writer_home_seconds"] == (None if home_at is None else round(home_at - 150, 3))
+
+
+def test_who_writes_at_the_end_is_who_is_named():
+    wandering = (WriterSeen(at(210), HOME, "us-2"), WriterSeen(at(220), "ap-south-1", "ap-1"))
+    found = writer_home(homecoming(home_at=None, extra=wandering))
+    assert found.reason == f"ap-south-1 still writes, not {HOME}"
 
 
 def test_without_a_move_or_without_operators_nothing_can_be_said():
-    stayed = run(events=[*story(), WriterSeen(at(0), HOME, "us-1")], promises=("writer_home",))
-    assert writer_home(stayed).ruling is Ruling.UNKNOWN
-    alone = run(events=[*story(), WriterSeen(at(0), HOME, "us-1"), WriterSeen(at(60), NEXT, "eu-1")])
-    assert "nobody carried out a runbook" in writer_home(alone).reason
+    never_left, nobody = "the writer never left its region", "nobody carried out a runbook after the undo"
+    stayed = (WriterSeen(at(0), HOME, "us-1"), WriterSeen(at(60), HOME, "us-2"))
+    moved = (WriterSeen(at(0), HOME, "us-1"), WriterSeen(at(60), NEXT, "eu-1"))
+    done = step(1, 160, DONE_ALREADY)
+    undone = len(story()) - 2
+    for events, reason, steps in (
+        ((*story(), *stayed, done), never_left, 1),
+        ((*story(), done), never_left, 1),
+        ((*story(), *moved), nobody, 0),
+        ((*story()[:undone], *moved, done), nobody, 1),
+    ):
+        found = writer_home(run(events=events, promises=("writer_home",)))
+        assert (found.promise, found.ruling, found.reason) == ("writer_home", Ruling.UNKNOWN, reason)
+        assert found.figures == {}
+        assert [len(rows) for rows in found.evidence.values()] == [steps]
 
 
 def test_a_planned_interruption_is_no_second_outage_where_it_is_judged():

@@ -22,6 +22,7 @@ def ruling(record, promise: str = "recovery") -> Ruling:
 def test_an_undisturbed_run_is_kept_with_a_time_of_zero() -> None:
     verdict = judge(run())[0]
     assert verdict.ruling is Ruling.KEPT
+    assert verdict.reason == "no operation was disturbed at any location"
     assert verdict.figures["rto_seconds"] == 0
     assert verdict.figures["availability_during"] == 1
 

@@ -64,6 +64,53 @@ def test_one_that_never_grew_breaks_it_only_when_it_was_watched_long_enough():
     assert verdict(*SMALL).ruling is Ruling.UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("counts", "reason"),
+    [
+        ([], f"nobody counted the tasks of api-gateway in {NEXT}"),
+        ([counted(-5, HOME, 2)], f"nobody counted the tasks of api-gateway in {NEXT}"),
+        ([counted(-5, NEXT, 2)], f"nobody counted the tasks of api-gateway in {HOME}"),
+        ([counted(-5, NEXT, 2), counted(-5, HOME, 1, 1, "action-workers")],
+         f"nobody counted the tasks of api-gateway in {HOME}"),
+        ([counted(-5, NEXT, 2), counted(31, HOME, 2)], f"nobody counted the tasks of api-gateway in {HOME}"),
+        ([counted(-5, HOME, 2), counted(31, NEXT, 2)], f"nobody counted the tasks of api-gateway in {NEXT}"),
+        ([counted(-5, HOME, 2), counted(-5, NEXT, 1, 1, "action-workers")],
+         f"nobody counted the tasks of api-gateway in {NEXT}"),
+    ],
+)  # fmt: skip
+def test_it_says_whose_tasks_nobody_counted(counts, reason):
+    found = verdict(*counts)
+    assert (found.promise, found.ruling, found.reason) == ("ready_standby", Ruling.UNKNOWN, reason)
+
+
+def test_what_was_counted_at_the_fault_still_counts():
+    found = verdict(counted(30, HOME, 2), counted(30, NEXT, 2))
+    assert found.ruling is Ruling.KEPT
+    assert found.figures == {"scale_seconds": 0.0, "allowed_seconds": 60.0}
+
+
+def test_every_count_of_a_standby_is_told():
+    found = verdict(*SMALL, counted(89.0004, NEXT, 2))
+    assert found.figures == {"scale_seconds": 59.0, "allowed_seconds": 60.0}
+    assert found.evidence == {"tasks": [
+        {"at": str(at(-5)), "region": NEXT, "service": "api-gateway", "ran": 1, "wanted": 1},
+        {"at": str(at(89.0004)), "region": NEXT, "service": "api-gateway", "ran": 2, "wanted": 2},
+    ]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("last", "ruling", "reason"),
+    [
+        (90, Ruling.UNKNOWN, f"{NEXT} ran 1 of the 2 tasks that {HOME} had, 60.0 s after it was called up"),
+        (90.001, Ruling.BROKEN, f"{NEXT} ran 1 of the 2 tasks that {HOME} had, 60.0 s after it was called up"),
+    ],
+)
+def test_one_that_never_grew_is_told_with_how_long_it_was_watched(last, ruling, reason):
+    found = verdict(*SMALL, counted(last, NEXT, 1))
+    assert (found.ruling, found.reason) == (ruling, f"{reason} (allowed: 60.0 s)")
+    assert found.figures["scale_seconds"] is None
+
+
 def test_what_nobody_counted_is_unknown():
     assert verdict().ruling is Ruling.UNKNOWN
     assert verdict(counted(-5, HOME, 2)).ruling is Ruling.UNKNOWN

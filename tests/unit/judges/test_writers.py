@@ -131,6 +131,26 @@ def test_the_figures_and_rows_of_a_split_brain() -> None:
     assert len(judged(writer(), many).evidence["split_brain"]) == 200
 
 
+def test_the_figures_and_rows_of_a_node_that_nobody_promoted() -> None:
+    late, early, equal = (digit * 32 for digit in "abc")
+    dated = {late: 70.0, equal: 60.0, early: 60.0}
+    first, second = (view(dated, "replica", dated) for _ in range(2))
+    found = judged(writer(), first, replace(second, identifier="db-other", region=NEXT), promoted=None)
+    assert found.reason == "db-other, db-replica took 6 rows that the writer does not have, though nobody was promoted"
+    assert found.figures == {"late_rows_elsewhere": 6}
+    rows = found.evidence["split_brain"]
+    order = [early, early, equal, equal, late, late]
+    assert [row["write_id"] for row in rows] == order
+    assert rows[0] | {"node": ""} == {
+        "write_id": early, "created_at": str(at(60)), "service_region": HOME, "node": ""
+    }  # fmt: skip
+    assert found.evidence.keys() == {"split_brain"}
+    many = {f"{number:032x}": 60.0 for number in range(2**100, 2**100 + 201)}
+    crowd = judged(writer(), view(many, "replica", many), promoted=None)
+    assert crowd.figures == {"late_rows_elsewhere": 201}
+    assert len(crowd.evidence["split_brain"]) == 200
+
+
 def test_without_a_read_back_nothing_is_said_of_one_writer() -> None:
     found = single_writer(arrivals(*WRITES, events=story()))
     assert found == Verdict("single_writer", Ruling.UNKNOWN, "nothing was read back")
