@@ -15,6 +15,16 @@ def test_the_twins_target_is_sound():
     assert [place.name for place in loaded.locations] == ["america", "europe", "asia"]
 
 
+def test_the_example_for_staging_is_sound_and_is_nobodys():
+    loaded = target.load(TWIN.with_name("staging.example.toml"))
+    assert loaded.target.kind == "aws"
+    assert loaded.target.account == "0" * 12
+    assert loaded.api.monitoring_token_variable
+    assert loaded.database.password_variable
+    assert {place.nearest[0] for place in loaded.locations} == {hand.region for hand in loaded.hands}
+    assert loaded.statements == target.load(TWIN).statements
+
+
 @pytest.mark.parametrize(
     ("before", "after", "field"),
     [
