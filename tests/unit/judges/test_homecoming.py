@@ -167,3 +167,23 @@ def test_an_outage_beside_the_planned_one_is_a_second_outage():
 def test_the_plan_is_cut_out_of_a_span():
     assert apart_from_plan(homecoming(), at(150), at(300)) == [(at(150), at(200)), (at(260), at(300))]
     assert apart_from_plan(homecoming(promises=("failback",)), at(150), at(300)) == [(at(150), at(300))]
+
+
+def test_without_a_step_that_interrupts_nothing_was_interrupted():
+    events = [*story(fault=f"Lose {HOME}", end=300), WriterSeen(at(0), HOME, "us-1"), WriterSeen(at(60), NEXT, "eu-1"),
+              step(1, 160, DONE_ALREADY), WriterSeen(at(230), HOME, "us-2")]  # fmt: skip
+    found = writer_home(run(events=events, end=300, objectives=OWED, promises=("writer_home",)))
+    assert (found.ruling, found.figures["interruption_seconds"]) == (Ruling.KEPT, 0)
+    assert found.evidence["interruption"] == []
+
+
+def test_several_interruptions_each_last_until_the_next_begins():
+    second = (step(2, 240, DONE, interrupts=True), step(3, 240, BEGAN, interrupts=True))
+    found = writer_home(homecoming(during(205, 235), extra=second, home_at=260))
+    assert len(found.evidence["interruption"]) == 2 * len(LOCATIONS) * len(JOURNEYS)
+
+
+def test_what_breaks_first_is_the_reason_and_nothing_else():
+    found = writer_home(homecoming(during(205, 275), home_at=280))
+    assert found.ruling is Ruling.BROKEN
+    assert found.reason == f"the writer was home in {HOME} only 2.2 min after the undo (allowed: 2.0 min)"

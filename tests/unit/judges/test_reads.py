@@ -106,3 +106,57 @@ def test_what_nobody_counted_or_asked_for_is_unknown():
     late = [replace(one, at=at(239 + number)) for number, one in enumerate((*BEFORE, *AFTER))]
     late = [replace(one, answered_at=one.at.nanoseconds) for one in late]
     assert "nobody asked for" in verdict(*late).reason
+
+
+def test_all_that_is_told_of_reads_where_they_belong():
+    found = verdict(*BEFORE, *AFTER)
+    assert (found.promise, found.reason) == ("split_reads", "every operation's statements ran where they belong")
+    assert found.figures == {"statements_astray": 0, "databases": 2, "operations": 4}
+    rows = found.evidence["statements"]
+    assert [(row["operation"], row["there"], row["elsewhere"]) for row in rows] == [
+        (name, ASKED, 0) for name in JOURNEYS
+    ]
+    # Between 31.5 s and 100 s two locations send eight requests a second each, a quarter of them of each operation.
+    assert {row["answered"] for row in rows} <= {272, 273, 274, 275}
+
+
+def test_of_several_wrong_stores_the_worst_is_named():
+    third = (counted(30, "third", "writer", on()), counted(101, "third", "writer", on(*READS)))
+    few = counted(100, "db", "writer", {**on(*WRITES), "ponder_events": 1010})
+    found = verdict(*BEFORE, third[0], few, counted(101, "replica", "replica", on()), third[1])
+    assert found.ruling is Ruling.BROKEN
+    assert "490 of 490 statements of ponder_events ran on third, not on the replica" in found.reason
+    assert found.figures["statements_astray"] == 2 * ASKED + 10
+
+
+def test_of_more_than_two_counts_the_first_and_the_last_are_compared():
+    between = (counted(60, "db", "writer", on(*WRITES[:1])), counted(61, "replica", "replica", on()))
+    found = verdict(*BEFORE, *between, *AFTER)
+    assert found.ruling is Ruling.KEPT
+    assert [row["there"] for row in found.evidence["statements"]] == [ASKED] * 4
+
+
+def test_as_many_statements_as_answers_are_enough_and_the_ratio_is_allowed():
+    answered = verdict(*BEFORE, *AFTER).evidence["statements"][2]["answered"]
+
+    def ran(there: int, elsewhere: int) -> Ruling:
+        writer = counted(100, "db", "writer", {**on(*WRITES), READS[0]: 1000 + elsewhere})
+        replica = counted(101, "replica", "replica", {**on(*READS), READS[0]: 1000 + there})
+        return verdict(*BEFORE, writer, replica).ruling
+
+    assert ran(answered, 0) is Ruling.KEPT
+    assert ran(answered - 1, 0) is Ruling.UNKNOWN
+    assert ran(490, 10) is Ruling.KEPT
+    assert ran(489, 11) is Ruling.BROKEN
+
+
+@pytest.mark.parametrize(
+    ("counts", "changes", "reason"),
+    [
+        ((), {}, "no database was asked for its statistics"),
+        ((*BEFORE, *AFTER), {"mix": {}}, "the header names no mix of operations"),
+    ],
+)
+def test_it_says_what_is_missing(counts, changes, reason):
+    found = verdict(*counts, **changes)
+    assert (found.promise, found.ruling, found.reason) == ("split_reads", Ruling.UNKNOWN, reason)

@@ -5,14 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.clock import seconds
-from harness.judges.anatomy import STAGES, anatomy
+from harness.judges.anatomy import STAGES, anatomy, sentence, stages_of
 from harness.judges.bench import judge, judge_one
 from harness.judges.outage import recoveries, worst
+from harness.judges.recovery import availability, recovery
 from harness.objectives import Objectives
 from harness.timeline import DatabaseEvent, Decided, DnsAnswered, FaultInjected, FaultUndone
 from harness.verdicts import Outcome as Ended
 from harness.verdicts import Ruling
-from tests.unit.judges.scripted import ADDRESS, HOME, NEXT, at, home, run, story
+from tests.unit.judges.scripted import ADDRESS, HOME, JOURNEYS, LOCATIONS, NEXT, at, home, run, story
 
 
 def ruling(record, promise: str = "recovery") -> Ruling:
@@ -249,3 +250,66 @@ def test_answers_that_a_stalled_service_gave_at_once_may_have_lain_unread() -> N
     one = worst(recoveries(record))
     assert one.surely_down < seconds(25)
     assert one.down > seconds(25)
+
+
+def test_everything_that_is_told_of_a_recovery() -> None:
+    def down(location: str, operation: str, second: float) -> bool:
+        return (location, operation) == ("europe", "create_trigger") and 30 <= second < 50
+
+    record = run(down)
+    found = recovery(record)
+    one = worst(recoveries(record))
+    assert one.time is not None
+    assert one.error is not None
+    assert one.more is not None
+    assert (found.promise, found.ruling, found.reason) == ("recovery", Ruling.KEPT, one.sentence())
+    told = {name: found.figures[name] for name in list(found.figures)[:8]}
+    assert told == {
+        "rto_seconds": round(one.time.seconds, 3),
+        "rto_error_seconds": round(one.error.seconds, 3),
+        "rto_more_seconds": round(one.more.seconds, 3),
+        "objective_seconds": 60,
+        "down_seconds": round(one.seen_down.seconds, 3),
+        "worst_location": "europe",
+        "worst_operation": "create_trigger",
+        "speed": 1,
+    }
+    assert told["down_seconds"] != round(one.seen_down.seconds, 4)
+    spans = ("before", "during", "after")
+    assert list(found.figures)[8:] == [
+        name for when in spans for name in (f"availability_{when}", *(f"p{n}_{when}_ms" for n in (50, 95, 99)))
+    ]
+    assert found.figures["availability_before"] == found.figures["availability_after"] == 1
+    # 40 of 1920 arrivals in the 120 s of the fault.
+    assert found.figures["availability_during"] == round(1 - 40 / 1920, 6)
+    assert found.evidence.keys() == {"recovery", "anatomy", "availability"}
+    assert found.evidence["anatomy"] == [stage.row() for stage in stages_of(record, one)]
+
+
+def test_availability_is_told_for_each_stream_and_span() -> None:
+    def down(location: str, operation: str, second: float) -> bool:
+        return (location, operation) == ("europe", "create_trigger") and 30 <= second < 37
+
+    rows = availability(run(down))
+    assert [(row["when"], row["location"], row["operation"]) for row in rows] == [
+        (when, place, name) for when in ("before", "during", "after") for place in LOCATIONS for name in JOURNEYS
+    ]
+    worst_one = next(row for row in rows if row["success_ratio"] != 1)
+    assert worst_one == {
+        "when": "during", "location": "europe", "operation": "create_trigger", "arrivals": 240,
+        "success_ratio": round(1 - 14 / 240, 6), "p50_ms": 50, "p95_ms": worst_one["p95_ms"],
+        "p99_ms": worst_one["p99_ms"],
+    }  # fmt: skip
+    assert rows[0]["p50_ms"] == rows[0]["p95_ms"] == rows[0]["p99_ms"] == 50
+
+
+def test_a_recovery_that_never_came_and_a_window_without_traffic_are_told_so() -> None:
+    record = run(lambda location, operation, second: second >= 30)
+    found = recovery(record)
+    assert found.ruling is Ruling.BROKEN
+    assert found.figures["rto_seconds"] is found.figures["rto_error_seconds"] is None
+    one = worst(recoveries(record))
+    assert found.reason == f"{one.sentence()}; {sentence(stages_of(record, one))}"
+    silent = recovery(run(events=story(struck=300, undone=310, end=320)))
+    told = (silent.promise, silent.ruling, silent.reason)
+    assert told == ("recovery", Ruling.UNKNOWN, "no arrival in the fault window: nothing was measured")

@@ -121,5 +121,32 @@ def test_what_nobody_counted_is_unknown():
 def test_where_every_region_serves_nobody_stands_by():
     nearest = {"america": (HOME, NEXT), "europe": (NEXT, HOME)}
     found = verdict(*CALM, nearest=nearest)
-    assert found.ruling is Ruling.UNKNOWN
-    assert "no region stands by" in found.reason
+    told = (found.promise, found.ruling, found.reason)
+    assert told == ("ready_standby", Ruling.UNKNOWN, "no region stands by: each of them serves somebody")
+
+
+def test_the_service_that_clients_meet_is_told_first_and_only_it_needs_a_task():
+    idle = counted(-5, NEXT, 0, 0, "action-workers")
+    found = verdict(counted(-5, HOME, 2), idle, counted(-5, NEXT, 2))
+    assert found.ruling is Ruling.KEPT
+    both = verdict(counted(-5, HOME, 2), counted(-5, NEXT, 0, 1, "action-workers"), counted(-5, NEXT, 0))
+    assert both.reason == f"{NEXT} runs 0 of 2 tasks of api-gateway before it is called up"
+
+
+def test_what_it_ran_last_before_the_fault_counts_and_no_earlier_count():
+    grew = [counted(-20, NEXT, 0), counted(-5, NEXT, 2)]
+    assert verdict(counted(-5, HOME, 2), *grew).ruling is Ruling.KEPT
+    assert verdict(counted(-5, HOME, 2), counted(-5, NEXT, 2), counted(30, NEXT, 0)).ruling is Ruling.BROKEN
+
+
+def test_a_standby_that_grew_just_in_time_is_in_time():
+    found = verdict(*SMALL, counted(90, NEXT, 2))
+    assert (found.ruling, found.figures["scale_seconds"]) == (Ruling.KEPT, 60)
+    told = f"{NEXT} had the 2 tasks that {HOME} had 60.0 s after it was called up (allowed: 60.0 s)"
+    assert found.reason == told
+    assert verdict(*SMALL, counted(89.4321, NEXT, 2)).figures["scale_seconds"] == 59.432
+
+
+def test_a_fault_that_darkens_no_region_calls_nobody_up():
+    found = verdict(*SMALL, events=story(fault=f"Pause cache of {HOME}"))
+    assert (found.ruling, found.figures["scale_seconds"]) == (Ruling.KEPT, None)

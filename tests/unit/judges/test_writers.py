@@ -133,7 +133,7 @@ def test_the_figures_and_rows_of_a_split_brain() -> None:
 
 def test_the_figures_and_rows_of_a_node_that_nobody_promoted() -> None:
     late, early, equal = (digit * 32 for digit in "abc")
-    dated = {late: 70.0, equal: 60.0, early: 60.0}
+    dated = {late: 70.0, early: 60.0, equal: 60.0}
     first, second = (view(dated, "replica", dated) for _ in range(2))
     found = judged(writer(), first, replace(second, identifier="db-other", region=NEXT), promoted=None)
     assert found.reason == "db-other, db-replica took 6 rows that the writer does not have, though nobody was promoted"
