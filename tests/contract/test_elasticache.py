@@ -145,6 +145,26 @@ def test_a_dead_primary_is_failed_over_by_itself_and_comes_back_as_a_replica(pai
     assert of(pair, "replica") == old
 
 
+def test_when_all_nodes_are_dead_each_says_so_and_the_primary_comes_back_empty_where_it_was(pair: Caches) -> None:
+    pair.until(lambda: pair.settled(PAIR))
+    old, before = of(pair, "primary"), len(pair.messages())
+    assert pair.writes(pair.primary(PAIR), "gone")
+    for node in pair.cache.nodes():
+        if node.identifier.startswith(PAIR):
+            node.engine.kill()
+
+    def statuses() -> set[str]:
+        nodes = pair.client().describe_cache_clusters()["CacheClusters"]
+        return {node["CacheClusterStatus"] for node in nodes if node["CacheClusterId"].startswith(PAIR)}
+
+    pair.until(lambda: statuses() == {"modifying"})
+    pair.until(lambda: pair.settled(PAIR))
+    assert of(pair, "primary") == old
+    assert not pair.holds(pair.primary(PAIR), "gone")
+    told = [message for source, message in pair.messages()[before:] if source.startswith(PAIR)]
+    assert sorted(told) == [RECOVERED, RECOVERED, "Recovering cache nodes 0001", "Recovering cache nodes 0001"]
+
+
 def test_a_frozen_primary_is_fenced_and_never_writes_again(pair: Caches) -> None:
     old = of(pair, "primary")
     frozen = pair.cache.primary_node(REGION, PAIR)

@@ -238,7 +238,7 @@ class Group:
     def _look(self) -> None:
         """Notice a primary that is gone, and nodes to replace."""
         primary = self.primary
-        if self._may_fail_over(primary) and primary.gone:
+        if self._may_fail_over(primary) and primary.gone and self._ready(primary):
             with self._lock:
                 begun = self._may_fail_over(primary)
                 if begun:
@@ -251,9 +251,21 @@ class Group:
                     return
                 waits = member.status != "available" or (member is self._primary and self._status != "available")
             if member.engine.pid is None and not waits and member.placed:
-                self._mark(member, "modifying")
-                self._tell(f"Recovering cache nodes {NODE}", member)
-                self._start_later(member, "elasticache.replacement", f"Finished recovery for cache nodes {NODE}")
+                self._replace(member)
+
+    def _replace(self, member: Member) -> None:
+        """Begin to replace a node that is gone, unless somebody does already: from now on it says so."""
+        with self._lock:
+            if self._closed or member.status != "available":
+                return
+            member.status = "modifying"
+        self._tell(f"Recovering cache nodes {NODE}", member)
+        self._start_later(member, "elasticache.replacement", f"Finished recovery for cache nodes {NODE}")
+
+    def _ready(self, old: Member) -> list[Member]:
+        """The replicas that can take over; without any a primary that is gone is replaced, empty, where it was."""
+        others = (member for member in self.members if member is not old)
+        return [member for member in others if member.status == "available" and not member.gone]
 
     def _may_fail_over(self, primary: Member) -> bool:
         with self._lock:
@@ -268,16 +280,13 @@ class Group:
 
     def _fail_over(self, old: Member) -> None:
         try:
-            offsets = {
-                member.identifier: member.offset
-                for member in self.members
-                if member is not old and member.status == "available" and not member.gone
-            }
-            ready = [member for member in self.members if offsets.get(member.identifier) is not None]
-            if ready and not self._closed and old.gone:
+            told = [(offset, member) for member in self._ready(old) if (offset := member.offset) is not None]
+            if told and not self._closed and old.gone:
                 # AWS fences the old primary; a frozen one would otherwise wake up and take writes.
                 old.engine.kill()
-                self._crown(old, max(ready, key=lambda member: offsets[member.identifier] or 0))
+                self._crown(old, max(told, key=lambda one: one[0])[1])
+                if old.placed:
+                    self._replace(old)  # before the group calls itself available
         finally:
             self.release()
 
