@@ -52,6 +52,11 @@ def test_the_tally_takes_each_outage_where_it_was_measured_worst() -> None:
     assert len(told.missed) == 3
 
 
+def test_outages_of_two_runs_that_are_alike_are_two() -> None:
+    found = [Measured(_outage(0, "hang", 0, 1000), "america", 1000, 1003, 995, 1004) for _ in range(2)]
+    assert tally(found).errors == (3, 3)
+
+
 def test_an_outage_that_never_ended_is_missed() -> None:
     found = [Measured(_outage(0, "hang", 0, 1000), "america", 1000, None, 0, 2000)]
     assert tally(found).worst == float("inf")
