@@ -62,20 +62,23 @@ def _before(record: Record, region: str, struck: Instant) -> list[Finding]:
 
 
 def _called_up(record: Record, window: Window, home: str, region: str) -> Finding:
-    """How long after the fault the region had grown to what the one that went dark had been."""
+    """How long after the fault the region had grown to what the one that went dark had been.
+
+    Only while the fault stood: what came with its undo may be the undo's doing.
+    """
     had = [one for one in _counts(record, home).get(FRONT, []) if one.at <= window.began]
     has = _counts(record, region).get(FRONT, [])
-    if not had or not has:
+    now = [one for one in has if one.at <= window.began][-1:]
+    series = [*now, *(one for one in has if window.began < one.at <= window.ended)]
+    if not had or not series:
         return Ruling.UNKNOWN, f"nobody counted the tasks of {FRONT} in {region if had else home}", None
     need, allowed = had[-1].running, record.header.objectives.scale_time
-    now = [one for one in has if one.at <= window.began][-1:]
-    series = [*now, *(one for one in has if one.at > window.began)]
     short = [number for number, one in enumerate(series) if one.running < need]
     grown = series[short[-1] + 1 if short else 0 :]
     if not grown:
-        seen = series[-1]
-        watched = max(seen.at, window.began) - window.began
-        told = f"{region} ran {seen.running} of the {need} tasks that {home} had, {watched} after it was called up"
+        watched = min(max(has[-1].at, window.began), window.ended) - window.began
+        ran = series[-1].running
+        told = f"{region} ran {ran} of the {need} tasks that {home} had, {watched} after it was called up"
         late = watched > allowed
         return (Ruling.BROKEN if late else Ruling.UNKNOWN), f"{told} (allowed: {allowed})", None
     span = max(grown[0].at, window.began) - window.began

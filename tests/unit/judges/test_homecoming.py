@@ -89,6 +89,8 @@ def test_all_that_is_told_of_a_writer_that_came_home():
         "writer_home_seconds", "allowed_seconds", "interruption_seconds", "allowed_interruption_seconds",
     }  # fmt: skip
     assert (found.figures["allowed_seconds"], found.figures["allowed_interruption_seconds"]) == (120, 60)
+    interrupted = found.figures["interruption_seconds"]
+    assert interrupted == round(interrupted, 3) != round(interrupted)
     assert found.evidence.keys() == {"runbook", "interruption"}
     assert [(row["location"], row["operation"]) for row in found.evidence["interruption"]] == [
         (place, name) for place in LOCATIONS for name in JOURNEYS
@@ -143,6 +145,7 @@ def test_without_a_move_or_without_operators_nothing_can_be_said():
     for events, reason, steps in (
         ((*story(), *stayed, done), never_left, 1),
         ((*story(), done), never_left, 1),
+        ((*story(), stayed[0], done), never_left, 1),
         ((*story(), *moved), nobody, 0),
         ((*story()[:undone], *moved, done), nobody, 1),
     ):

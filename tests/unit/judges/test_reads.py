@@ -8,6 +8,7 @@ import pytest
 
 from harness.judges.bench import judge_one
 from harness.judges.reads import ON_THE_REPLICA
+from harness.objectives import Objectives
 from harness.timeline import PhaseBegan, StatementsCounted
 from harness.verdicts import Ruling
 from tests.unit.judges.scripted import HOME, JOURNEYS, at, run
@@ -83,6 +84,13 @@ def test_counts_that_cannot_be_compared_prove_nothing(changes, reason):
     assert reason in found.reason
 
 
+def test_a_statement_that_ran_once_and_is_forgotten_is_missed():
+    once = counted(31, "replica", "replica", on() | {"ponder_events": 1})
+    others = {name: number for name, number in on().items() if name != "ponder_events"}
+    later = counted(101, "replica", "replica", others)
+    assert verdict(BEFORE[0], once, AFTER[0], later).reason == "replica forgot statements between the counts"
+
+
 def test_counts_that_are_not_of_the_operation_prove_nothing():
     few = counted(101, "replica", "replica", on() | dict.fromkeys(READS, 1010))
     found = verdict(*BEFORE, AFTER[0], few)
@@ -121,11 +129,11 @@ def test_all_that_is_told_of_reads_where_they_belong():
 
 
 def test_of_several_wrong_stores_the_worst_is_named():
-    third = (counted(30, "third", "writer", on()), counted(101, "third", "writer", on(*READS)))
+    third = (counted(30, "another", "writer", on()), counted(101, "another", "writer", on(*READS)))
     few = counted(100, "db", "writer", {**on(*WRITES), "ponder_events": 1010})
     found = verdict(*BEFORE, third[0], few, counted(101, "replica", "replica", on()), third[1])
     assert found.ruling is Ruling.BROKEN
-    assert "490 of 490 statements of ponder_events ran on third, not on the replica" in found.reason
+    assert "490 of 490 statements of ponder_events ran on another, not on the replica" in found.reason
     assert found.figures["statements_astray"] == 2 * ASKED + 10
 
 
@@ -133,21 +141,23 @@ def test_of_more_than_two_counts_the_first_and_the_last_are_compared():
     between = (counted(60, "db", "writer", on(*WRITES[:1])), counted(61, "replica", "replica", on()))
     found = verdict(*BEFORE, *between, *AFTER)
     assert found.ruling is Ruling.KEPT
-    assert [row["there"] for row in found.evidence["statements"]] == [ASKED] * 4
+    assert found.evidence == verdict(*BEFORE, *AFTER).evidence
 
 
 def test_as_many_statements_as_answers_are_enough_and_the_ratio_is_allowed():
     answered = verdict(*BEFORE, *AFTER).evidence["statements"][2]["answered"]
 
-    def ran(there: int, elsewhere: int) -> Ruling:
+    def ran(there: int, elsewhere: int, **owed: float) -> Ruling:
         writer = counted(100, "db", "writer", {**on(*WRITES), READS[0]: 1000 + elsewhere})
         replica = counted(101, "replica", "replica", {**on(*READS), READS[0]: 1000 + there})
-        return verdict(*BEFORE, writer, replica).ruling
+        return verdict(*BEFORE, writer, replica, objectives=Objectives(**owed)).ruling
 
     assert ran(answered, 0) is Ruling.KEPT
     assert ran(answered - 1, 0) is Ruling.UNKNOWN
     assert ran(490, 10) is Ruling.KEPT
     assert ran(489, 11) is Ruling.BROKEN
+    assert ran(250, 250, success_ratio=0.5) is Ruling.KEPT
+    assert ran(249, 251, success_ratio=0.5) is Ruling.BROKEN
 
 
 @pytest.mark.parametrize(

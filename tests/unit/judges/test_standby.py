@@ -147,6 +147,15 @@ def test_a_standby_that_grew_just_in_time_is_in_time():
     assert verdict(*SMALL, counted(89.4321, NEXT, 2)).figures["scale_seconds"] == 59.432
 
 
+def test_what_came_with_the_undo_is_not_the_platforms_doing():
+    restored = verdict(*SMALL, counted(150.5, NEXT, 2))
+    told = f"{NEXT} ran 1 of the 2 tasks that {HOME} had, 2.0 min after it was called up (allowed: 60.0 s)"
+    assert (restored.ruling, restored.reason) == (Ruling.BROKEN, told)
+    patient = Objectives(scale_time=seconds(120))
+    assert verdict(*SMALL, counted(150.5, NEXT, 2), objectives=patient).ruling is Ruling.UNKNOWN
+    assert verdict(*SMALL, counted(150, NEXT, 2), objectives=patient).ruling is Ruling.KEPT
+
+
 def test_a_fault_that_darkens_no_region_calls_nobody_up():
     found = verdict(*SMALL, events=story(fault=f"Pause cache of {HOME}"))
     assert (found.ruling, found.figures["scale_seconds"]) == (Ruling.KEPT, None)
