@@ -80,6 +80,8 @@ class Truth:
         access = DatabaseAccess(name="agentauri", user="gameday")
         self._hands = {region: Hand(region, _enter(twin, region), access) for region in REGIONS}
         self._knockers = {place: Knocker(twin, place) for place in (*REGIONS, *LOCATIONS)}
+        self._silence = ""
+        """Why the last server that did not answer did not."""
 
     def __enter__(self) -> Truth:
         return self
@@ -176,7 +178,8 @@ class Truth:
                     writes = member["IsClusterWriter"] and cluster["DBClusterArn"] == primary
                     told = self._role(region, addresses[name])
                     if told is None or told[0] == writes:
-                        found.append(f"{name} {'writes' if writes else 'reads'} by the API; recovery by SQL: {told}")
+                        seen = self._silence if told is None else told
+                        found.append(f"{name} {'writes' if writes else 'reads'} by the API; recovery by SQL: {seen}")
                     if writes:
                         writer = (region, name, addresses[name])
                         for endpoint in (cluster["Endpoint"], group.get("Endpoint")):
@@ -195,7 +198,8 @@ class Truth:
         """The only row; ``None`` when the server does not answer."""
         try:
             (row,) = self._hands[region].sql(host, query, limit_seconds=2)
-        except CloudFault:
+        except CloudFault as fault:
+            self._silence = fault.message
             return None
         return row
 
