@@ -43,7 +43,7 @@ def single_writer(record: Record) -> Verdict:
     }
     evidence = {"split_brain": late[:ROWS]}
     if late or astray:
-        nodes = ", ".join(sorted({str(row["node"]) for row in late})) or "another node"
+        nodes = _nodes(late) or "another node"
         reason = f"after the promotion at {promoted} {nodes} took {len(late)} rows that could be read"
         reason += f", and {astray} acknowledged writes are not on the new writer" if astray else ""
         return Verdict(_PROMISE, Ruling.BROKEN, reason, figures, evidence)
@@ -58,8 +58,7 @@ def _undivided(record: Record, readback: ReadBack) -> Verdict:
     """The same, where nobody is known to have been promoted: a node may take writes all the same."""
     late = _rows(set(rows_beside_the_writer(readback)))
     if late:
-        nodes = ", ".join(sorted({str(row["node"]) for row in late}))
-        reason = f"{nodes} took {len(late)} rows that the writer does not have, though nobody was promoted"
+        reason = f"{_nodes(late)} took {len(late)} rows that the writer does not have, though nobody was promoted"
         figures: dict[str, Number] = {"late_rows_elsewhere": len(late)}
         return Verdict(_PROMISE, Ruling.BROKEN, reason, figures, {"split_brain": late[:ROWS]})
     if moved(record, None):
@@ -72,6 +71,10 @@ def _rows(found: Iterable[tuple[str, int, str, str]]) -> Rows:
         {"write_id": write_id, "created_at": str(Instant(at)), "service_region": region, "node": node}
         for write_id, at, region, node in sorted(found, key=lambda row: (row[1], row[0]))
     ]
+
+
+def _nodes(rows: Rows) -> str:
+    return ", ".join(sorted({str(row["node"]) for row in rows}))
 
 
 def automatic(record: Record) -> Verdict:

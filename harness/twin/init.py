@@ -43,6 +43,11 @@ def main(arguments: Sequence[str]) -> NoReturn:
     start(Order(**json.loads(arguments[0])))
 
 
+def environment() -> dict[str, str]:
+    """What a process that is to become a twin is started with: compiling every module anew would take it a second."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def start(order: Order) -> NoReturn:
     """Carry out an order; this process ends as soon as init is born and reported."""
     os.set_inheritable(order.report, False)

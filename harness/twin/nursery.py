@@ -37,8 +37,7 @@ class Nursery:
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
-                # Compiling every module anew would take a second.
-                env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+                env=init.environment(),
             )
 
     def __enter__(self) -> Nursery:

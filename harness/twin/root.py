@@ -28,6 +28,7 @@ from typing import Any, BinaryIO
 
 from harness.clock import Anchor, real_sleep
 from harness.errors import TwinFault
+from harness.twin import init
 from harness.twin.handover import Handover, Order, Report
 from harness.twin.leftovers import Leftovers, leftovers, mark
 from harness.twin.nursery import Nursery
@@ -113,8 +114,7 @@ def _start(order: Order, log: BinaryIO, nursery: Nursery | None) -> subprocess.P
         stderr=log,
         pass_fds=(order.report, order.lock),
         start_new_session=True,
-        # Compiling every module anew would take a second of each boot.
-        env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+        env=init.environment(),
     )
 
 
