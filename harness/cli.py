@@ -6,31 +6,19 @@ Exit codes: 0 kept · 1 broken · 2 wrong usage · 3 cannot tell · 4 refused or
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from harness.errors import BadInput, GamedayError, Refused, TwinFault, UndoFailed, Unreadable
+from harness.commands import twin
+from harness.commands.options import AsExpected, AsJson, AsWritten, Speed, TargetName, checked_speed
+from harness.errors import BadInput, GamedayError, TwinFault, UndoFailed, Unreadable
 from harness.verdicts import Exit
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, help=__doc__)
-twin = typer.Typer(no_args_is_help=True, help="The local twin: a place shaped like AWS on this machine.")
-app.add_typer(twin, name="twin")
-
-HOME = Path(os.environ.get("GAMEDAY_HOME", Path(__file__).resolve().parent.parent))
-
-DesignName = Annotated[str, typer.Option("--design", help="read_replicas, active_passive or active_active")]
-AsWritten = Annotated[bool, typer.Option("--as-written", help="The strategy's own design, not the hardened one.")]
-Speed = Annotated[float, typer.Option("--speed", help="How much faster than AWS the twin runs.")]
-TargetName = Annotated[str, typer.Option("--target", help="A target by name (targets/NAME.toml) or file.")]
-AsExpected = Annotated[
-    bool,
-    typer.Option("--expected", help="Hold the results against scenarios/expectations.toml: 0 when exactly so, else 1."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
+app.add_typer(twin.app, name="twin")
 
 
 def main() -> None:
@@ -48,139 +36,6 @@ def _code(error: GamedayError) -> int:
     if isinstance(error, BadInput | TwinFault | Unreadable):
         return Exit.USAGE
     return Exit.REFUSED_OR_ABORTED
-
-
-def _speed(speed: float) -> float:
-    if not 0 < speed <= 50:
-        raise BadInput("--speed", f"{speed:g}", "must be above 0 and at most 50")
-    return speed
-
-
-@twin.command("up")
-def twin_up(design: DesignName, as_written: AsWritten = False, speed: Speed = 1.0) -> None:
-    """Start the twin of a design and wait until it serves and replicates."""
-    from harness.twin import root
-    from harness.twin.designs import catalogue
-
-    version = "as_written" if as_written else "hardened"
-    catalogue.design(design, version)  # a wrong name must be told before anything starts
-    state = root.launch(design, version, _speed(speed), HOME, root.BOOT_SECONDS)
-    boot = state.details.get("boot_seconds", 0.0)
-    print(f"{design} ({version}) is up at speed {speed:g} after {boot:.2f} s. Try: gameday twin env")
-
-
-@twin.command("down")
-def twin_down() -> None:
-    """End the twin whole: no process, namespace or shared memory is left."""
-    from harness.twin import root
-
-    print("the twin is down" if root.shutdown(HOME) else "no twin is running")
-
-
-@twin.command("status")
-def twin_status(as_json: AsJson = False) -> None:
-    """What runs, and how it is."""
-    import httpx
-
-    state = _running()
-    told = httpx.get(f"http://127.0.0.1:{state.api_port}/_twin/status", timeout=10).json()
-    if as_json:
-        print(json.dumps(told, indent=1))
-        return
-    print(f"{state.design} ({state.version}) at speed {state.speed:g}")
-    for part, lines in told.items():
-        for name, value in lines.items() if isinstance(lines, dict) else [("", lines)]:
-            print(f"  {part:<14} {name:<40} {value}")
-
-
-@twin.command("env")
-def twin_env() -> None:
-    """Print what an AWS tool needs to use the twin; `eval "$(gameday twin env)"`."""
-    state = _running()
-    anchor = f"{state.clock.anchor.monotonic_nanoseconds}:{state.clock.anchor.epoch_nanoseconds}"
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{state.api_port}",
-        "AWS_ACCESS_KEY_ID": "gameday",
-        "AWS_SECRET_ACCESS_KEY": "twin",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "GAMEDAY_RESOLVER": f"127.0.0.1:{state.dns_port}",
-        "GAMEDAY_SPEED": f"{state.speed:g}",
-        "GAMEDAY_ANCHOR": anchor,
-    }.items():
-        print(f"export {name}={value}")
-
-
-@twin.command("enter", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def twin_enter(location: str, context: typer.Context) -> None:
-    """Run a command at a client location or in a region: gameday twin enter europe -- curl api.agentauri.example/…."""
-    words = [
-        sys.executable,
-        "-m",
-        "harness.twin.enter",
-        location,
-        "--",
-        *(context.args or [os.environ.get("SHELL", "sh")]),
-    ]
-    os.execv(sys.executable, words)
-
-
-_STRIKE_HELP = """An act of nature, which nobody can order from AWS; `gameday twin status` lists what is struck.
-
-\b
-lose REGION|ZONE          its links go down; a zone loses its power too, and its processes die
-return REGION|ZONE|NODE   what was lost is reachable again, what was frozen goes on
-crash NODE                its process dies; the platform starts it again, or does not
-freeze NODE               its process stops in its tracks: connections stay, nothing is answered
-cut A B                   nothing passes between two regions, a location and a region, or two zones of a region
-slow A B MILLISECONDS     packets take that long there and back (AWS time)
-drop A B PERCENT          so many packets in a hundred are lost, in each direction
-heal A B                  cut, slow and drop are taken back
-darken REGION             the region's AWS endpoint cannot be reached
-lighten REGION            it can again
-
-\b
-NODE is AWS's name: a DB instance identifier (its hidden standby: NAME-standby), a cache cluster id, a task id.
-Each act may be repeated without harm, and taking one back restores what was and nothing more.
-"""
-
-
-@twin.command("strike", help=_STRIKE_HELP)
-def twin_strike(
-    act: str,
-    names: Annotated[list[str] | None, typer.Argument(metavar="NAMES...")] = None,
-    region: Annotated[
-        str | None, typer.Option("--region", help="Where, when nodes of two regions share a name.")
-    ] = None,
-) -> None:
-    """Send the act to the twin; what it refuses is wrong usage."""
-    import httpx
-
-    words = list(names or [])
-    order: dict[str, Any] = {"act": act, "names": words}
-    if act in ("slow", "drop") and len(words) == 3:
-        order["amount"] = _number(words.pop())
-    if region:
-        order["region"] = region
-    answer = httpx.post(f"http://127.0.0.1:{_running().api_port}/_twin/strike", json=order, timeout=60)
-    if answer.status_code != 200:
-        raise BadInput("strike", act, answer.json()["message"])
-    print(f"{' '.join([act, *(names or [])])}: done")
-
-
-def _number(word: str) -> float:
-    try:
-        return float(word.removesuffix("ms").removesuffix("%"))
-    except ValueError:
-        raise BadInput("strike", word, "is no number") from None
-
-
-def _running() -> Any:
-    from harness.twin import root
-
-    state = root.status(HOME)
-    if state is None:
-        raise Refused("no twin is running.", "Start one: gameday twin up --design active_passive")
-    return state
 
 
 @app.command()
@@ -236,7 +91,7 @@ def run(
     from harness import catalogue, runner
 
     chosen = catalogue.choose(scenarios or [], cadence=cadence)
-    raise typer.Exit(runner.run(chosen, target, _speed(speed), as_written=as_written, as_expected=expected))
+    raise typer.Exit(runner.run(chosen, target, checked_speed(speed), as_written=as_written, as_expected=expected))
 
 
 @app.command()
@@ -247,7 +102,7 @@ def gate(
     from harness import catalogue, runner
 
     chosen = catalogue.choose(gate=True)
-    raise typer.Exit(runner.run(chosen, target, _speed(speed), as_written=as_written, as_expected=expected))
+    raise typer.Exit(runner.run(chosen, target, checked_speed(speed), as_written=as_written, as_expected=expected))
 
 
 @app.command()

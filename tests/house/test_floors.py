@@ -61,6 +61,7 @@ FLOORS = {
     "harness.gameday": 6,
     "harness.plugin": 6,
     "harness.runner": 6,
+    "harness.commands": 6,
     "harness.cli": 6,
 }
 # The doors that may start the twin or read where it runs.
@@ -68,7 +69,7 @@ TWIN_DOORS = {
     "harness.session",
     "harness.outlook",
     "harness.runner",
-    "harness.cli",
+    "harness.commands.twin",
     "harness.plugin",
     "harness.explanation",
 }

@@ -1,0 +1,26 @@
+"""Options that several commands share, said once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.errors import BadInput
+
+DesignName = Annotated[str, typer.Option("--design", help="read_replicas, active_passive or active_active")]
+AsWritten = Annotated[bool, typer.Option("--as-written", help="The strategy's own design, not the hardened one.")]
+Speed = Annotated[float, typer.Option("--speed", help="How much faster than AWS the twin runs.")]
+TargetName = Annotated[str, typer.Option("--target", help="A target by name (targets/NAME.toml) or file.")]
+AsExpected = Annotated[
+    bool,
+    typer.Option("--expected", help="Hold the results against scenarios/expectations.toml: 0 when exactly so, else 1."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
+
+
+def checked_speed(speed: float) -> float:
+    """The speed as given; raises ``BadInput`` for one that the twin cannot run at."""
+    if not 0 < speed <= 50:
+        raise BadInput("--speed", f"{speed:g}", "must be above 0 and at most 50")
+    return speed
