@@ -4,7 +4,7 @@ BIN := .venv/bin
 # The tests and the twin need root: the real one, that of a user namespace, or sudo where the kernel forbids those.
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sh tests/as_root.sh)
 
-.PHONY: setup test test-as-user gameday bench peers trust mutants soak walk lint lock
+.PHONY: setup test test-as-user gameday bench peers trust mutants soak walk torture lint lock
 
 setup:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -44,6 +44,11 @@ TRUST := truth sabotage casualties planted damaged sabotaged_designs
 trust: setup
 	@failed=; for program in $(TRUST); do $(ROOT) $(BIN)/python -m tests.trust.$$program || failed="$$failed $$program"; done; \
 		if [ -n "$$failed" ]; then echo "not to be trusted:$$failed"; exit 1; fi
+
+# Is anything left behind? The harness is killed, stopped and starved at every step, and whole runs at random instants.
+torture: setup
+	@failed=; for program in boundaries instants; do $(ROOT) $(BIN)/python -m tests.torture.$$program || failed="$$failed $$program"; done; \
+		if [ -n "$$failed" ]; then echo "something was left behind:$$failed"; exit 1; fi
 
 # Mutation testing of the judges' arithmetic; no part of CI, so what it needs is installed here. MUTANTS names some.
 mutants: setup

@@ -240,9 +240,9 @@ def undo(
     plan: Annotated[bool, typer.Option("--plan", help="Say what would be undone; touch nothing.")] = False,
 ) -> None:
     """Put the world back as the journal says; harmless when nothing is pending."""
-    from harness import runner
+    from harness import repair
 
-    raise typer.Exit(runner.undo_pending(run, target, plan=plan))
+    raise typer.Exit(repair.undo_pending(run, target, plan=plan))
 
 
 if __name__ == "__main__":

@@ -204,6 +204,11 @@ def real_sleep(real_seconds: float) -> None:
     time.sleep(real_seconds)
 
 
+def wall_seconds() -> int:
+    """The wall clock, in whole seconds since the Unix epoch: for leases that several machines keep."""
+    return time.time_ns() // _NANO
+
+
 def wall_stamp() -> str:
     """The real time of day as a sortable stamp for file names, e.g. ``20261123T190019``."""
     return _datetime.datetime.now(_datetime.UTC).strftime("%Y%m%dT%H%M%S")

@@ -17,13 +17,13 @@ from harness.console import Console
 from harness.header import Header, write_header
 from harness.probes.observers import Observers
 from harness.record import HEADER_FILE, TIMELINE_FILE
+from harness.safety import lease
 from harness.safety.watchdog import Watchdog
 from harness.timeline import PhaseBegan, Timeline
-from harness.undo import Journal
+from harness.undo import Journal, Mirror
 from harness.verdicts import Outcome
 
 JOURNAL_FILE = "undo.jsonl"
-LEASE_FILE = "lease"
 
 
 @dataclass
@@ -34,9 +34,13 @@ class Experiment:
     estate: Estate
     header: Header
     console: Console
+    target_file: Path
+    """What the watchdog undoes by."""
+    mirror: Mirror | None = None
     timeline: Timeline = field(init=False)
     journal: Journal = field(init=False)
     observers: Observers = field(init=False)
+    watchdog: Watchdog = field(init=False)
     began: Instant = field(init=False)
     outcome: Outcome = Outcome.FINISHED
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -47,9 +51,10 @@ class Experiment:
         write_header(self.folder / HEADER_FILE, self.header)
         self.timeline = Timeline(self.folder / TIMELINE_FILE)
         self._stack.callback(self.timeline.close)
-        self.journal = Journal(self.folder / JOURNAL_FILE)
+        self.journal = Journal(self.folder / JOURNAL_FILE, self.mirror)
         self._stack.callback(self.journal.close)
-        self._stack.enter_context(Watchdog(self.folder / LEASE_FILE, self._undo_command()))
+        self.watchdog = Watchdog(self.folder / lease.FILE, self._undo_command(), lambda: bool(self.journal.pending()))
+        self._stack.enter_context(self.watchdog)
         self.observers = Observers(self.estate, self.timeline)
         self._stack.enter_context(self.observers)
         return self
@@ -82,6 +87,10 @@ class Experiment:
         self.timeline.add(PhaseBegan(self.estate.clock.now(), phase, text))
         self.console.say(phase, text)
 
+    @property
+    def run(self) -> str:
+        """``SESSION/SCENARIO``, as on the command line."""
+        return f"{self.folder.parent.name}/{self.folder.name}"
+
     def _undo_command(self) -> list[str]:
-        run = f"{self.folder.parent.name}/{self.folder.name}"
-        return [sys.executable, "-m", "harness.cli", "undo", run, "--target", self.header.target]
+        return [sys.executable, "-m", "harness.cli", "undo", self.run, "--target", str(self.target_file)]

@@ -118,7 +118,9 @@ class GameDay:
             raise BadInput(self._scenario.path, "promising", f"no such promise: {', '.join(unknown)}")
         folder = self._session.folder / self._scenario.folder
         header = replace(self._header(promises, undisturbed), breaking=breaking, alarm=alarm)
-        experiment = Experiment(folder, self._estate, header, self._console)
+        mirror = self._session.mirror(f"{self._session.stamp}/{self._scenario.folder}")
+        target_file = self._session.options.target
+        experiment = Experiment(folder, self._estate, header, self._console, target_file, mirror)
         self._console.say("scenario", f"{self._scenario.path}: {self._scenario.title}")
         with experiment.told_by(self._finish), experiment:
             self._experiment = experiment
@@ -181,10 +183,11 @@ class GameDay:
         """
         experiment = self._running()
         carrier = carrier_of(arrangement, self._estate, self._run)
+        said = experiment.console.say
         arranging = Arranging(
-            arrangement, carrier, self._estate, experiment.journal, experiment.timeline, experiment.console.say
+            arrangement, carrier, self._estate, experiment.journal, experiment.timeline, said, self._session.check
         )
-        with allure.step(title(arrangement)), arranging:
+        with allure.step(title(arrangement)), experiment.watchdog.limit(self._deadline()), arranging:
             self._look_ahead()
             experiment.amend(nearest=self._nearest_regions, feasibility=self._outlook.to_json())
             yield
@@ -245,10 +248,11 @@ class GameDay:
             self._destructive = True
             self._session.spend()
         carrier = carrier_of(fault, self._estate, self._run)
+        said = experiment.enter_phase
         injection = Injection(
-            fault, carrier, self._estate, experiment.journal, experiment.timeline, experiment.enter_phase
+            fault, carrier, self._estate, experiment.journal, experiment.timeline, said, self._session.check
         )
-        with allure.step(f"inject {title(fault)}"), injection:
+        with allure.step(f"inject {title(fault)}"), experiment.watchdog.limit(self._deadline()), injection:
             self._phase("takeover", title(fault))
             self._injections.append(injection)
             self._lookout.blind_until(self._estate.clock.now() + experiment.header.deadline + RECENT)
@@ -346,6 +350,11 @@ class GameDay:
             return _PATIENCE
         owed = self.objectives
         return max(owed.recovery_time, owed.write_recovery_time, owed.alarm_delay if alarm else ZERO) + _BEYOND
+
+    def _deadline(self) -> int:
+        """CLOCK_MONOTONIC, in nanoseconds, by which what is injected now must be undone."""
+        clock = self._estate.clock
+        return clock.monotonic(clock.now() + minutes(self._estate.target.limits.fault_minutes))
 
     def _foretell(self, fault: Fault) -> None:
         """Say, before anything is touched, when the live configuration cannot keep the objective."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import AbstractContextManager, nullcontext
 
 from harness import procedures, target
 from harness.clock import wall_stamp
@@ -12,7 +13,7 @@ from harness.errors import Aborted, BadInput, Refused
 from harness.procedures import PROCEDURES, Procedure
 from harness.runbooks import execution, runbook_of
 from harness.safety import lock
-from harness.session import HOME, reach_survivors, target_file
+from harness.session import HOME, holder_name, reach_survivors, table_of, target_file
 from harness.target import Target
 from harness.timeline import Timeline
 from harness.topology import Region
@@ -47,7 +48,7 @@ def plan(wanted: Procedure, target_name: str) -> str:
     try:
         return "\n".join(execution.plan(runbook_of(wanted, estate)))
     finally:
-        _leave(estate)
+        estate.let_go()
 
 
 def carry_out(wanted: Procedure, target_name: str, *, leashed: bool) -> str:
@@ -62,9 +63,18 @@ def carry_out(wanted: Procedure, target_name: str, *, leashed: bool) -> str:
     with lock.held(HOME / ".gameday", environment):
         estate = reach_survivors(target_name)
         try:
-            return _carried_out(wanted, estate)
+            with _held_for_all(estate):
+                return _carried_out(wanted, estate)
         finally:
-            _leave(estate)
+            estate.let_go()
+
+
+def _held_for_all(estate: Estate) -> AbstractContextManager[object]:
+    """The environment's lock in its table, where the target names one. Raises ``Refused``."""
+    table, home = table_of(estate.cloud, estate.target), estate.target.journal
+    if table is None or home is None:
+        return nullcontext()
+    return table.held(holder_name(wall_stamp()), home.lease_seconds)
 
 
 def _carried_out(wanted: Procedure, estate: Estate) -> str:
@@ -85,8 +95,3 @@ def _carried_out(wanted: Procedure, estate: Estate) -> str:
 
 def _target(name: str) -> Target:
     return target.load(target_file(name))
-
-
-def _leave(estate: Estate) -> None:
-    for hand in estate.hands.values():
-        hand.__exit__(None, None, None)

@@ -105,6 +105,8 @@ def gameday(request: pytest.FixtureRequest, game_session: Session) -> GameDay:
     def end(experiment: Experiment) -> None:
         if experiment.outcome is not Outcome.ABORTED:
             game_session.renew()
+        if experiment.outcome is Outcome.UNDO_FAILED and game_session.target.target.kind != "twin":
+            request.session.shouldstop = "the undo failed"  # a twin is thrown away, a platform is not
         told.append(_judge_and_tell(experiment))
 
     game_session.followed = request.config.stash[_FOLLOWED]

@@ -1,4 +1,4 @@
-"""What the commands do: run scenarios through pytest, judge saved runs again, undo what is pending, build reports."""
+"""What the commands do: run scenarios through pytest, judge saved runs again, build reports."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import catalogue, comparison, expectations, matrix, prices, record, timeline, undo
+from harness import catalogue, comparison, expectations, matrix, prices, record, timeline
 from harness.catalogue import Entry
 from harness.clock import monotonic_nanoseconds
-from harness.cloud import undoing
-from harness.cloud.estate import Estate
 from harness.comparison import Comparison
-from harness.errors import BadInput, Refused, UndoFailed, Unreadable
+from harness.errors import BadInput, Unreadable
 from harness.expectations import Expectation, Key
 from harness.header import read_header
 from harness.judges import bench
@@ -26,10 +24,8 @@ from harness.plugin import FINISHED
 from harness.reporting import columns, site, summary, telling
 from harness.reporting.finished import Finished
 from harness.reporting.pace import Pace, live_seconds
-from harness.safety import guard
-from harness.session import HOME, RUNS, Options, Session, is_moot, reach_twin, target_file
-from harness.target import load
-from harness.twin import root
+from harness.runs import folder_of
+from harness.session import HOME, RUNS, Options, Session, target_file
 from harness.twin.designs.model import Version
 from harness.verdicts import Exit, Outcome, Ruling, exit_code, strongest, worst
 
@@ -145,18 +141,6 @@ def _exit(collector: Collector, code: int) -> int:
     return told
 
 
-def folder_of(run_name: str) -> Path:
-    """The folder of a run by ``SESSION/SCENARIO``, or the newest for ``latest``. Raises ``BadInput``."""
-    found = sorted(path.parent for path in RUNS.glob("*/*/run.json"))
-    if run_name == "latest" and found:
-        return max(found, key=lambda path: path.stat().st_mtime)
-    folder = Path(run_name) if Path(run_name).is_dir() else RUNS / run_name
-    if folder.is_dir() and (folder / "run.json").exists():
-        return folder
-    known = ", ".join(f"{path.parent.name}/{path.name}" for path in found[-5:]) or "none yet"
-    raise BadInput("RUN", run_name, "no such run", f"The newest are: {known}.")
-
-
 def rejudge(run_name: str) -> int:
     """Judge a saved run again from its record alone and print its verdicts."""
     folder = folder_of(run_name)
@@ -245,43 +229,3 @@ def _left_out(name: str) -> Iterator[None]:
         yield
     except Unreadable as error:
         sys.stderr.write(f"gameday: {name} is left out: {error}\n")
-
-
-def undo_pending(run_name: str, target_name: str, *, plan: bool) -> int:
-    """Undo what a run (or every run) left pending, newest first; with ``plan`` only say it."""
-    folders = [folder_of(run_name)] if run_name else [path.parent for path in sorted(RUNS.glob("*/*/undo.jsonl"))]
-    waiting = [
-        (folder, armed) for folder in folders if not is_moot(folder) for armed in undo.pending(folder / "undo.jsonl")
-    ]
-    if not waiting:
-        sys.stdout.write("nothing is pending\n")
-        return Exit.KEPT
-    estate = None if plan else _estate(target_name)
-    failed = False
-    for folder, armed in waiting:
-        sys.stdout.write(f"{'would undo' if plan else 'undoing'} {armed.act} ({armed.fault})\n")
-        if estate is not None:
-            failed |= not _undo_one(estate, folder, armed)
-    return Exit.UNDO_FAILED if failed else Exit.KEPT
-
-
-def _undo_one(estate: Estate, folder: Path, armed: undo.Armed) -> bool:
-    try:
-        undoing.perform(estate, armed.act)
-    except UndoFailed as error:
-        sys.stderr.write(f"gameday: {error}\n")
-        return False
-    journal = undo.Journal(folder / "undo.jsonl")
-    journal.undone(armed)
-    journal.close()
-    return True
-
-
-def _estate(target_name: str) -> Estate:
-    wanted = load(target_file(target_name))
-    if wanted.target.kind != "twin":
-        raise Refused("undoing on AWS needs its endpoint: run it where the target's credentials are.")
-    running = root.status(HOME)
-    if running is None:
-        raise Refused("the twin is not running.", "Start it: gameday twin up.")
-    return reach_twin(wanted, running, guard.recognise)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import socket
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -13,7 +15,7 @@ from types import TracebackType
 from harness import clients, objectives, target
 from harness.clock import Anchor, Clock, wall_stamp
 from harness.cloud import discovery
-from harness.cloud.estate import Estate
+from harness.cloud.estate import Estate, Grasp
 from harness.cloud.session import Cloud
 from harness.data.remote import Hand
 from harness.errors import BadInput, Refused
@@ -23,10 +25,12 @@ from harness.objectives import Objectives
 from harness.probes.names import NameServer
 from harness.record import HEADER_FILE
 from harness.safety import guard, lock
+from harness.safety.table import Hold, Table
 from harness.target import Target
 from harness.twin import root
 from harness.twin.designs.model import Version
 from harness.twin.nursery import Nursery
+from harness.undo import Mirror
 
 HOME = Path(os.environ.get("GAMEDAY_HOME", Path(__file__).resolve().parent.parent))
 RUNS = HOME / "reports" / "runs"
@@ -71,6 +75,8 @@ class Session:
     _coming: Future[None] | None = None
     _owned: bool = False
     _nursery: Nursery | None = None
+    _held: ExitStack = field(default_factory=ExitStack)
+    _hold: Hold | None = None
 
     def __post_init__(self) -> None:
         self.target = target.load(self.options.target)
@@ -105,10 +111,20 @@ class Session:
         coming, self._coming = self._coming, None
         if coming is not None:
             coming.result()
+        guard.nothing_pending(RUNS, is_moot)
         if self._estate is None or self._phase != phase or self._spent:
             self._enter_phase(phase)
         assert self._estate is not None
         return self._estate
+
+    def mirror(self, run: str) -> Mirror | None:
+        """Where else the journal of a run is kept; ``None`` when the target names no such place."""
+        return self._hold.mirror(run) if self._hold is not None else None
+
+    def check(self) -> None:
+        """Raises ``Aborted`` when the environment is no longer ours."""
+        if self._hold is not None:
+            self._hold.check()
 
     def spend(self) -> None:
         """The topology was changed for good: the next scenario gets a fresh twin."""
@@ -128,14 +144,28 @@ class Session:
         self._leave_phase()
         self._phase, self._spent = phase, False
         self._estate = self._twin(phase) if self.target.target.kind == "twin" else reach_aws(self.target)
+        self._take_hold(self._estate.cloud)
         self.reserve.fill(clients.places(self._estate))
+
+    def _take_hold(self, cloud: Cloud) -> None:
+        """Hold the environment for all machines, if the target says where. Raises ``Refused``."""
+        table, home = table_of(cloud, self.target), self.target.journal
+        if table is None or home is None:
+            return
+        self._hold = self._held.enter_context(table.held(holder_name(self.stamp), home.lease_seconds))
+        waiting = table.pending()
+        if waiting:
+            raise Refused(
+                f"{waiting[0].run} left {len(waiting)} act(s) to undo: {waiting[0].armed.act}.", "Run `gameday undo`."
+            )
 
     def _leave_phase(self) -> None:
         self.reserve.dismiss()
+        self._hold = None
+        self._held.close()
         estate, self._estate = self._estate, None
         if estate is not None:
-            for hand in estate.hands.values():
-                hand.__exit__(None, None, None)
+            estate.let_go()
         owned, self._owned = self._owned, False
         if owned:
             root.shutdown(HOME, spent=self._spent)
@@ -170,6 +200,27 @@ def reach_twin(wanted: Target, running: root.State, allow: Guard = guard.admit) 
     """The estate of a running twin; ``allow`` raises ``Refused`` for a region of it that may not be touched."""
     cloud = Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS)
     return _estate(wanted, cloud, running.clock, NameServer("127.0.0.1", running.dns_port), allow)
+
+
+def reach(wanted: Target) -> Grasp:
+    """What an undo needs of a target, looking at nothing first. Raises ``Refused`` when no twin runs."""
+    if wanted.target.kind != "twin":
+        return Grasp(Cloud(), wanted, Clock(1.0, Anchor.now()), _hands(wanted))
+    running = root.status(HOME)
+    if running is None:
+        raise Refused("the twin is not running.", "Start it: gameday twin up.")
+    return Grasp(Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS), wanted, running.clock, _hands(wanted))
+
+
+def table_of(cloud: Cloud, wanted: Target) -> Table | None:
+    """The table in which a target keeps its lock and its journal as well; ``None`` when it names none."""
+    home = wanted.journal
+    return Table(cloud, home.region, home.table, wanted.target.environment) if home is not None else None
+
+
+def holder_name(stamp: str) -> str:
+    """Who holds an environment, in words for whoever is refused."""
+    return f"{getpass.getuser()}@{socket.gethostname()} process {os.getpid()} since {stamp}"
 
 
 def reach_aws(wanted: Target, *, without_lost: bool = False) -> Estate:
@@ -207,12 +258,12 @@ def _estate(
     for region in platform.regions:
         allow(cloud, wanted, region.name)
     built = {region.name for region in platform.regions}
-    hands = {
-        hand.region: Hand(hand.region, target.command(hand.enter), wanted.database)
-        for hand in wanted.hands
-        if hand.region in built
-    }
-    return Estate(cloud, wanted, clock, platform, hands, name_server)
+    hands = {region: hand for region, hand in _hands(wanted).items() if region in built}
+    return Estate(cloud, wanted, clock, hands, platform, name_server)
+
+
+def _hands(wanted: Target) -> dict[str, Hand]:
+    return {hand.region: Hand(hand.region, target.command(hand.enter), wanted.database) for hand in wanted.hands}
 
 
 def _system_resolver() -> str:

@@ -32,6 +32,16 @@ class Limits(_Table):
 
     regions_at_once: int = Field(default=1, ge=1)
     resources_at_once: int = Field(default=8, ge=1)
+    fault_minutes: float = Field(default=60, gt=0)
+    """How long a fault may stand (AWS time) before the watchdog ends the run."""
+
+
+class Home(_Table):
+    """Where the lock and the undo journal are kept as well: a DynamoDB table outside the regions under test."""
+
+    table: str = Field(min_length=3)
+    region: str = Field(min_length=1)
+    lease_seconds: int = Field(default=120, ge=30)
 
 
 class Api(_Table):
@@ -85,6 +95,7 @@ class Target(_Table):
 
     target: Identity
     limits: Limits = Limits()
+    journal: Home | None = None
     api: Api
     database: DatabaseAccess
     load: LoadShape

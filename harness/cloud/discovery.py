@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.cloud.session import GLOBAL_REGION, Cloud
 from harness.errors import CloudFault, Refused
-from harness.target import Target
 from harness.topology import Region
+
+if TYPE_CHECKING:  # whoever only undoes needs no reader of target files
+    from harness.target import Target
 
 
 @dataclass(frozen=True)

@@ -20,42 +20,19 @@ from harness.target import Place, Target, command
 
 
 @dataclass(frozen=True)
-class Estate:
-    """The system under test within reach. ``name_server`` answers for every public name of the platform."""
+class Grasp:
+    """What can be reached of a target without looking at it first: all that an undo needs."""
 
     cloud: Cloud
     target: Target
     clock: Clock
-    platform: Platform
     hands: Mapping[str, Hand]
-    name_server: names.NameServer
-
-    def addresses(self, region: str) -> tuple[str, ...]:
-        """The addresses of a region's load balancer now."""
-        return names.ask(self.name_server, self.platform.load_balancers[region].dns_name).addresses
-
-    def leads(self, place: Place) -> str:
-        """The region that the API's name leads clients of a location to now; empty when to none that is known."""
-        given = set(names.ask(self.name_server, self.target.api.host, place.subnet).addresses)
-        return next((name for name in self.platform.load_balancers if given & set(self.addresses(name))), "")
-
-    def enter(self, place: Place) -> tuple[str, ...]:
-        """The words that put a command at that location."""
-        return command(place.enter)
 
     def hand(self, region: str) -> Hand:
         """The hand of a region; raises ``HarnessFault`` when the target file names none."""
         if region not in self.hands:
             raise HarnessFault(f"no [[hands]] entry reaches {region}.", "Add one to the target file.")
         return self.hands[region]
-
-    def door(self, region: str) -> Door:
-        """The way to the service of one region, past all routing."""
-        api = self.target.api
-        variable = api.monitoring_token_variable
-        token = os.environ.get(variable, "") if variable else ""
-        url = f"http://{self.addresses(region)[0]}:{api.port}"
-        return Door(region, self.hand(region), url, api.host, token)
 
     def strike(self, act: Mapping[str, Any]) -> Mapping[str, Any]:
         """An act of nature in the twin's words, which only the twin can order; raises ``Refused`` on AWS."""
@@ -71,3 +48,37 @@ class Estate:
             raise CloudFault(f"twin strike {words}", "Unreachable", str(error)) from error
         result: Mapping[str, Any] = answer.json()
         return result
+
+    def let_go(self) -> None:
+        """End the hands."""
+        for hand in self.hands.values():
+            hand.__exit__(None, None, None)
+
+
+@dataclass(frozen=True)
+class Estate(Grasp):
+    """The system under test within reach. ``name_server`` answers for every public name of the platform."""
+
+    platform: Platform
+    name_server: names.NameServer
+
+    def addresses(self, region: str) -> tuple[str, ...]:
+        """The addresses of a region's load balancer now."""
+        return names.ask(self.name_server, self.platform.load_balancers[region].dns_name).addresses
+
+    def leads(self, place: Place) -> str:
+        """The region that the API's name leads clients of a location to now; empty when to none that is known."""
+        given = set(names.ask(self.name_server, self.target.api.host, place.subnet).addresses)
+        return next((name for name in self.platform.load_balancers if given & set(self.addresses(name))), "")
+
+    def enter(self, place: Place) -> tuple[str, ...]:
+        """The words that put a command at that location."""
+        return command(place.enter)
+
+    def door(self, region: str) -> Door:
+        """The way to the service of one region, past all routing."""
+        api = self.target.api
+        variable = api.monitoring_token_variable
+        token = os.environ.get(variable, "") if variable else ""
+        url = f"http://{self.addresses(region)[0]}:{api.port}"
+        return Door(region, self.hand(region), url, api.host, token)

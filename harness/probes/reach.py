@@ -7,6 +7,7 @@ connections, or only old ones, is not the fault that was asked for, so both are 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 import threading
@@ -62,8 +63,11 @@ def _tell(aim: Aim, kind: str, error: OSError | None) -> None:
     result = "ok" if error is None else "timeout" if isinstance(error, TimeoutError) else type(error).__name__
     line = json.dumps({"at": monotonic_nanoseconds(), "address": aim.address, "kind": kind, "result": result})
     with _PRINTING:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os._exit(0)  # whoever asked is gone, and an answer has nobody to go to
 
 
 def _try_new(aim: Aim) -> None:

@@ -34,12 +34,14 @@ class Injection:
     """A context: on entry the fault bites, proven; on exit it is undone, proven.
 
     Entry raises ``Ineffective`` when it did not bite in time (and is undone by then). Exit raises ``UndoFailed`` when
-    the world is not back; the journal then still holds what is left. ``tell`` hears each step for the terminal.
+    the world is not back; the journal then still holds what is left. ``tell`` hears each step for the terminal;
+    ``check`` raises ``Aborted`` when nothing more may be changed: it is asked before each change and while the fault is
+    awaited to bite, never while it is undone.
     """
 
     def __init__(
         self, fault: Fault | Arrangement, carrier: Carrier, estate: Estate, journal: Journal, timeline: Timeline,
-        tell: Callable[[str, str], None],
+        tell: Callable[[str, str], None], check: Callable[[], None],
     ) -> None:  # fmt: skip
         self.fault = fault
         self.carrier = carrier
@@ -48,7 +50,9 @@ class Injection:
         self._journal = journal
         self._timeline = timeline
         self._tell = tell
-        self._armed: list[Armed] = []
+        self._check = check
+        self._others: set[int] = set()
+        """What was pending before: other injections' to undo."""
 
     def __enter__(self) -> Injection:
         self.carrier.__enter__()
@@ -73,13 +77,14 @@ class Injection:
     def _inject(self) -> None:
         clock = self._estate.clock
         self._tell("inject", title(self.fault))
+        self._others = {armed.number for armed in self._journal.pending()}
         self.stage = Stage.ARMED
         self.carrier.prepare(self._arm)
         began = clock.now()
         self.carrier.change(self._arm)
         returned = clock.now()
         self.stage = Stage.ACTIVE
-        proof = self._await(self.carrier.bites, began)
+        proof = self._await(self._bites, began)
         if proof is None:
             raise Ineffective(
                 f"{title(self.fault)} did not bite within {self.carrier.patience}: {self.carrier.sight()}"
@@ -100,21 +105,26 @@ class Injection:
     def _taken_back(self, began: Instant, proof: Proof) -> Event:
         return FaultUndone(began, title(self.fault), proof.at.nanoseconds, proof.sight)
 
+    def _bites(self, since: Instant) -> Proof | None:
+        self._check()
+        return self.carrier.bites(since)
+
     def _arm(self, act: Act) -> Armed:
-        armed = self._journal.arm(title(self.fault), act)
-        self._armed.append(armed)
-        return armed
+        self._check()
+        return self._journal.arm(title(self.fault), act)
 
     def _undo(self) -> None:
         if self.stage in (Stage.PLANNED, Stage.UNDONE):
             return
-        self._tell("undo", title(self.fault))
+        self._say_undo()
         began = self._estate.clock.now()
-        failures = [failure for armed in reversed(self._armed) if (failure := self._perform(armed))]
+        mine = [armed for armed in self._journal.pending() if armed.number not in self._others]
+        failures = [failure for armed in mine if (failure := self._perform(armed))]
         if failures:
             self.stage = Stage.STUCK
-            self._timeline.add(Noted(began, f"undo failed: {failures[0].message}"))
-            raise UndoFailed(f"{title(self.fault)} is not undone: {failures[0].message}", "Run `gameday undo`.")
+            left = "; ".join(failures)
+            self._timeline.add(Noted(began, f"undo failed: {left}"))
+            raise UndoFailed(f"{title(self.fault)} is not undone: {left}", "Run `gameday undo`.")
         proof = self._await(self.carrier.healed, began)
         if proof is None:
             self.stage = Stage.STUCK
@@ -125,15 +135,22 @@ class Injection:
         self._timeline.add(self._taken_back(began, proof))
         self.stage = Stage.UNDONE
 
-    def _perform(self, armed: Armed) -> GamedayError | None:
-        # One act's failure must not keep the others from being undone.
+    def _say_undo(self) -> None:
+        try:
+            self._tell("undo", title(self.fault))
+        except OSError as error:
+            # A full disk must not keep the world from being put back.
+            _LOG.error("the undo cannot be noted: %s", error)
+
+    def _perform(self, armed: Armed) -> str:
+        """Undo one act and cross it out; what went wrong, in words, else nothing: the others must be undone as well."""
         try:
             undoing.perform(self._estate, armed.act)
-        except GamedayError as error:
+            self._journal.undone(armed)
+        except (GamedayError, OSError) as error:
             _LOG.error("%s", error)
-            return error
-        self._journal.undone(armed)
-        return None
+            return str(error)
+        return ""
 
     def _await(self, look: Callable[[Instant], Proof | None], since: Instant) -> Proof | None:
         for _ in self._estate.clock.every(_LOOK, self.carrier.patience):

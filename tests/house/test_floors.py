@@ -61,6 +61,8 @@ FLOORS = {
     "harness.gameday": 6,
     "harness.plugin": 6,
     "harness.runner": 6,
+    "harness.runs": 6,
+    "harness.repair": 6,
     "harness.commands": 6,
     "harness.cli": 6,
 }

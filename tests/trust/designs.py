@@ -209,6 +209,12 @@ READ_REPLICAS = (
         ("parameter_groups.parameters",),
     ),
     Mutation(
+        "jobs_taken_for_good",
+        "a worker takes its job off the queue before it ran: what it cannot run is nobody's",
+        "read_replicas/new_workers_meet_a_dark_database", "jobs_exactly_once", "jobs are lost",
+        _app(acknowledge_after_run=False), ("app.acknowledge_after_run",),
+    ),
+    Mutation(
         "errors_told_as_success",
         "the application answers 201 for what its database refused",
         _STOPPED, "no_lost_writes", "acknowledged writes are lost", app="swallow_errors",

@@ -111,7 +111,13 @@ def _idle_fault(folder: Path) -> Record:
     timeline, estate = Timeline(folder / "timeline.jsonl"), SimpleNamespace(clock=Clock.start(50))
     journal = Journal(folder / "undo.jsonl")
     idle = Injection(
-        Pause(Cache(Region(HOME)), seconds(60)), _Idle(), cast(Estate, estate), journal, timeline, lambda *_: None
+        Pause(Cache(Region(HOME)), seconds(60)),
+        _Idle(),
+        cast(Estate, estate),
+        journal,
+        timeline,
+        lambda *_: None,
+        lambda: None,
     )
     told: list[Any] = []
     with mock.patch.dict(undoing._INTERPRETERS, {("idle", "Nothing"): lambda estate, act: None}):

@@ -9,8 +9,8 @@ import pytest
 
 from harness.clock import minutes, seconds
 from harness.cloud import inventory as live
-from harness.cloud.carriers.acl import replace_association
 from harness.cloud.estate import Estate
+from harness.cloud.levers import replace_association
 from harness.inventory import compare
 
 pytestmark = pytest.mark.skipif(
@@ -68,7 +68,7 @@ def test_a_clone_of_a_network_acl_and_its_association_are_named(passive: Estate)
         f"network ACL {clone} in {US} is new",
         f"subnet {joined['SubnetId']} in {US}: NetworkAclId is {clone}, was {acl['NetworkAclId']}",
     }
-    replace_association(passive, US, joined["SubnetId"], acl["NetworkAclId"])
+    replace_association(passive.cloud, US, joined["SubnetId"], acl["NetworkAclId"])
     call("ec2", US, "delete_network_acl", NetworkAclId=clone)
     assert compare(before, live.take(passive)).differences == ()
 

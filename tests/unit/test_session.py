@@ -54,7 +54,9 @@ def twins(monkeypatch, tmp_path):
     monkeypatch.setattr(session.lock, "held", lambda *_: session.ExitStack())
     monkeypatch.setattr(session.clients, "places", lambda _: [])
     monkeypatch.setattr(session, "Nursery", found.nursery)
-    monkeypatch.setattr(session, "reach_twin", lambda _, running: SimpleNamespace(hands={}, of=running.design))
+    monkeypatch.setattr(
+        session, "reach_twin", lambda _, running: SimpleNamespace(cloud=None, let_go=lambda: None, of=running.design)
+    )
     return found
 
 

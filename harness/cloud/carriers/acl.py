@@ -13,10 +13,10 @@ from typing import Any
 
 from harness.cloud.carriers.carrier import Arm
 from harness.cloud.estate import Estate
-from harness.errors import CloudFault, Refused
+from harness.cloud.levers import CLONE_TAG, RUN_TAG, association, replace_association
+from harness.errors import Refused
 from harness.undo import Act
 
-RUN_TAG = "gameday:run"
 _ANYWHERE = ({"CidrBlock": "0.0.0.0/0"}, {"Ipv6CidrBlock": "::/0"})
 _LAST_RULE = 32767
 _ENTRY_FIELDS = {
@@ -64,7 +64,7 @@ class Darkening:
     def prepare(self, arm: Arm) -> None:
         """Clone each ACL in use, the denial in front; no subnet uses the clones yet."""
         for subnet in self._subnets:
-            self._originals[subnet] = association(self._estate, self._region, subnet)[1]
+            self._originals[subnet] = association(self._estate.cloud, self._region, subnet)[1]
         for original in sorted(set(self._originals.values())):
             arm(Act("ec2", self._region, "DeleteNetworkAcl", {"Run": self._run, "CloneOf": original}))
             self._clones[original] = self._clone(original)
@@ -75,13 +75,13 @@ class Darkening:
             clone = self._clones[original]
             before, ours = {"SubnetId": subnet, "NetworkAclId": original}, {"NetworkAclId": clone}
             arm(Act("ec2", self._region, "ReplaceNetworkAclAssociation", before, ours))
-            replace_association(self._estate, self._region, subnet, clone)
+            replace_association(self._estate.cloud, self._region, subnet, clone)
 
     def _clone(self, original: str) -> str:
         call = self._estate.cloud.call
         found = call("ec2", self._region, "describe_network_acls", NetworkAclIds=[original])["NetworkAcls"][0]
         vpc = call("ec2", self._region, "describe_vpcs", VpcIds=[found["VpcId"]])["Vpcs"][0]
-        ours = [{"Key": RUN_TAG, "Value": self._run}, {"Key": "gameday:clone-of", "Value": original}]
+        ours = [{"Key": RUN_TAG, "Value": self._run}, {"Key": CLONE_TAG, "Value": original}]
         tags = [tag for tag in found["Tags"] if not tag["Key"].startswith("aws:")] + ours
         entries = self._fitting(found["Entries"], vpc["CidrBlock"])
         made = call(
@@ -107,21 +107,3 @@ class Darkening:
                 "Renumber its rules.",
             )
         return denials
-
-
-def association(estate: Estate, region: str, subnet: str) -> tuple[str, str]:
-    """The association id and the network ACL of a subnet now; the id changes with every replacement."""
-    found = estate.cloud.call(
-        "ec2", region, "describe_network_acls", Filters=[{"Name": "association.subnet-id", "Values": [subnet]}]
-    )
-    for acl in found["NetworkAcls"]:
-        for item in acl["Associations"]:
-            if item["SubnetId"] == subnet:
-                return item["NetworkAclAssociationId"], acl["NetworkAclId"]
-    raise CloudFault("ec2.describe_network_acls", "NotFound", f"{subnet} has no network ACL")
-
-
-def replace_association(estate: Estate, region: str, subnet: str, acl: str) -> None:
-    """Give a subnet another network ACL."""
-    identifier, _ = association(estate, region, subnet)
-    estate.cloud.call("ec2", region, "replace_network_acl_association", AssociationId=identifier, NetworkAclId=acl)

@@ -9,7 +9,7 @@ takes them, and this region's can only be read. Else ``TestFailover`` within the
 from __future__ import annotations
 
 from harness.clock import Duration, Instant, minutes
-from harness.cloud.carriers import datastore
+from harness.cloud import datastore
 from harness.cloud.carriers.carrier import Arm, Carrier, Proof
 from harness.cloud.estate import Estate
 from harness.errors import CloudFault, Refused
@@ -54,7 +54,7 @@ class DatastoreFailoverCarrier(_CacheFailover):
 
     def __init__(self, estate: Estate, region: str, store: str) -> None:
         super().__init__(estate, region)
-        self._store = datastore.standing(estate, region, store)
+        self._store = datastore.standing(estate.cloud, region, store)
         others = [item.name for item in estate.platform.regions if item.name in self._store.groups]
         self._heir = next((name for name in others if name != region), "")
         if self._store.primary != region or not self._heir:
@@ -79,7 +79,7 @@ class DatastoreFailoverCarrier(_CacheFailover):
                 {"PrimaryRegion": self._heir},
             )
         )
-        datastore.fail_over(self._estate, self._region, self._store, self._heir)
+        datastore.fail_over(self._estate.cloud, self._region, self._store, self._heir)
 
     def bites(self, since: Instant) -> Proof | None:
         """The region's own primary endpoint calls itself a replica."""

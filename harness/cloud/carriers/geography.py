@@ -8,19 +8,19 @@ API_ChangeResourceRecordSets.html); a client for whose continent there is no rec
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from harness.clock import Duration, Instant, minutes
-from harness.cloud import configuration, discovery
+from harness.cloud import configuration, discovery, levers
 from harness.cloud.carriers.carrier import Arm, Carrier, Proof
 from harness.cloud.estate import Estate
+from harness.cloud.levers import Records
 from harness.cloud.session import GLOBAL_REGION
 from harness.errors import Refused
 from harness.faults import Geolocate
 from harness.undo import Act
 
-Records = Sequence[Mapping[str, Any]]
 _POLICY = {"SetIdentifier", "Region", "Failover", "Weight", "GeoLocation", "MultiValueAnswer"}
 
 
@@ -31,15 +31,16 @@ class GeographyCarrier(Carrier):
 
     def __init__(self, estate: Estate, wish: Geolocate) -> None:
         self._estate = estate
-        self._before = records(estate)
+        self._before = self._records()
         self._after = geolocated(self._before, configuration.balanced(estate), wish)
         self._seen = "not asked yet"
 
     def change(self, arm: Arm) -> None:
         """One batch."""
-        where = {"HostedZoneId": self._estate.platform.zone, "Records": self._before}
+        zone = self._estate.platform.zone
+        where = {"HostedZoneId": zone, "Host": self._estate.target.api.host, "Records": self._before}
         arm(Act("route53", GLOBAL_REGION, "ChangeResourceRecordSets", where, {"Records": self._after}))
-        replace_records(self._estate, self._before, self._after)
+        levers.replace_records(self._estate.cloud, zone, self._before, self._after)
 
     def bites(self, since: Instant) -> Proof | None:
         """The name servers lead every location as the new records say."""
@@ -53,11 +54,14 @@ class GeographyCarrier(Carrier):
         """Where they led each location last."""
         return self._seen
 
+    def _records(self) -> list[Mapping[str, Any]]:
+        return levers.records(self._estate.cloud, self._estate.platform.zone, self._estate.target.api.host)
+
     def _led(self, wanted: Records) -> Proof | None:
         orders = configuration.ranked(wanted, configuration.balanced(self._estate), self._estate.target.locations)
         led = {place.name: self._estate.leads(place) for place in self._estate.target.locations}
         self._seen = ", ".join(f"{name} is led to {region or 'nowhere'}" for name, region in led.items())
-        right = records(self._estate) == list(wanted) and all(led[name] == order[0] for name, order in orders.items())
+        right = self._records() == list(wanted) and all(led[name] == order[0] for name, order in orders.items())
         return Proof(self._estate.clock.now(), self._seen) if right else None
 
 
@@ -72,23 +76,3 @@ def geolocated(before: Records, regions: Mapping[str, str], wish: Geolocate) -> 
         kept = {name: value for name, value in known[region].items() if name not in _POLICY}
         found.append({**kept, "SetIdentifier": f"geo-{where.get('ContinentCode', 'default')}", "GeoLocation": where})
     return sorted(found, key=lambda record: str(record["SetIdentifier"]))
-
-
-def records(estate: Estate) -> list[Mapping[str, Any]]:
-    """The API name's record sets that clients are answered from, by their set identifiers."""
-    found = discovery.records(estate.cloud, estate.platform.zone, estate.target.api.host)
-    kept = [record for record in found if record["Type"] in ("A", "CNAME")]
-    return sorted(kept, key=lambda record: str(record.get("SetIdentifier", "")))
-
-
-def replace_records(estate: Estate, old: Records, new: Records) -> None:
-    """Take the old records away and put the new ones there, all at once. Raises ``CloudFault``."""
-    changes = [{"Action": "DELETE", "ResourceRecordSet": dict(record)} for record in old]
-    changes += [{"Action": "CREATE", "ResourceRecordSet": dict(record)} for record in new]
-    estate.cloud.call(
-        "route53",
-        GLOBAL_REGION,
-        "change_resource_record_sets",
-        HostedZoneId=estate.platform.zone,
-        ChangeBatch={"Comment": "game day", "Changes": changes},
-    )

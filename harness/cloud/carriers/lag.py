@@ -7,17 +7,14 @@ default group cannot be changed, and then ``pg_wal_replay_pause()`` stands in: p
 
 from __future__ import annotations
 
-from typing import Any
-
 from harness.clock import Duration, Instant, seconds
-from harness.cloud import discovery
+from harness.cloud import discovery, levers
 from harness.cloud.carriers.carrier import Arm, Carrier, Proof
 from harness.cloud.estate import Estate
 from harness.errors import CloudFault, Refused
 from harness.faults import Fidelity, Lag
 from harness.undo import Act
 
-_PARAMETER = "recovery_min_apply_delay"
 _AGE = "select coalesce(extract(epoch from now() - pg_last_xact_replay_timestamp()), 0)::float8"
 
 
@@ -50,18 +47,18 @@ class LagCarrier(Carrier):
             self._estate.hand(self._region).sql(self._replica.endpoint, "select pg_wal_replay_pause()")
             return
         group = self._replica.parameter_group
-        before = parameter(self._estate, self._region, group)
+        before = levers.delay(self._estate.cloud, self._region, group)
         wanted = str(self._delay.nanoseconds // 1_000_000)
         arm(
             Act(
                 "rds",
                 self._region,
                 "ModifyDBParameterGroup",
-                {"DBParameterGroupName": group, "ParameterName": _PARAMETER, "ParameterValue": before},
+                {"DBParameterGroupName": group, "ParameterName": levers.DELAY, "ParameterValue": before},
                 {"ParameterValue": wanted},
             )
         )
-        set_parameter(self._estate, self._region, group, wanted)
+        levers.set_delay(self._estate.cloud, self._region, group, wanted)
 
     def bites(self, since: Instant) -> Proof | None:
         """The newest change that the replica has applied is no newer than the fault, give or take a second.
@@ -93,15 +90,3 @@ class LagCarrier(Carrier):
         age = seconds(float(rows[0][0])) * self._estate.clock.speed
         self._seen = f"{self._replica.identifier} is {age} behind"
         return age
-
-
-def parameter(estate: Estate, region: str, group: str) -> str:
-    """The delay set in a parameter group now, in milliseconds; ``0`` when none is."""
-    pages: Any = estate.cloud.pages("rds", region, "describe_db_parameters", "Parameters", DBParameterGroupName=group)
-    return next((str(item.get("ParameterValue", "0")) for item in pages if item["ParameterName"] == _PARAMETER), "0")
-
-
-def set_parameter(estate: Estate, region: str, group: str, value: str) -> None:
-    """Set the delay, in milliseconds, at once: the parameter is dynamic."""
-    change = {"ParameterName": _PARAMETER, "ParameterValue": value, "ApplyMethod": "immediate"}
-    estate.cloud.call("rds", region, "modify_db_parameter_group", DBParameterGroupName=group, Parameters=[change])

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.clock import Duration, Instant, minutes
-from harness.cloud import orders, services
+from harness.cloud import levers, services
 from harness.cloud.carriers.carrier import Arm, Carrier, Proof
 from harness.cloud.estate import Estate
-from harness.errors import CloudFault, Refused
+from harness.errors import Refused
 from harness.faults import Shrink, Stop
 from harness.topology import Service, Tasks
 from harness.undo import Act
@@ -36,7 +36,7 @@ class _EcsCarrier(Carrier):
         return self._seen
 
     def _look(self) -> Mapping[str, Any]:
-        seen = describe(self._estate, self._region, self._cluster, self._service)
+        seen = levers.service(self._estate.cloud, self._region, self._cluster, self._service)
         counts = (seen["runningCount"], seen["desiredCount"], seen["pendingCount"])
         self._seen = "{} runs {} of {} tasks, {} pending".format(self._service.rpartition("/")[2], *counts)
         return seen
@@ -95,7 +95,7 @@ class ServiceCountCarrier(_EcsCarrier):
             raise Refused(f"{self._service.rpartition('/')[2]} of {self._region} wants {self._wanted} tasks already.")
         parameters = {"Cluster": self._cluster, "Service": self._service, "DesiredCount": self._wanted}
         arm(Act("ecs", self._region, "UpdateService", parameters, {"DesiredCount": self._to}))
-        set_desired(self._estate, self._region, self._cluster, self._service, self._to)
+        levers.set_desired(self._estate.cloud, self._region, self._cluster, self._service, self._to)
 
     def bites(self, since: Instant) -> Proof | None:
         """No more tasks run than it was left."""
@@ -116,17 +116,3 @@ def find(estate: Estate, service: Service) -> tuple[str, str]:
         if arn.rpartition("/")[2] == service.name:
             return cluster, arn
     raise Refused(f"{region} has no ECS service {service.name}.")
-
-
-def describe(estate: Estate, region: str, cluster: str, service: str) -> Mapping[str, Any]:
-    """The service as ECS describes it now."""
-    found = estate.cloud.call("ecs", region, "describe_services", cluster=cluster, services=[service])["services"]
-    if not found:
-        raise CloudFault("ecs.describe_services", "ServiceNotFoundException", f"{service} is not there")
-    seen: Mapping[str, Any] = found[0]
-    return seen
-
-
-def set_desired(estate: Estate, region: str, cluster: str, service: str, count: int) -> None:
-    """Let ECS keep so many tasks."""
-    orders.set_desired(region, cluster, service, count).give(estate.cloud)

@@ -73,16 +73,13 @@ class Zone:
 
 def test_the_way_back_puts_the_records_back_once_and_leaves_a_strangers_alone():
     zone = Zone(list(AFTER))
-    estate: Any = SimpleNamespace(
-        cloud=zone,
-        platform=SimpleNamespace(zone="Z1"),
-        target=SimpleNamespace(api=SimpleNamespace(host=HOST)),
-    )
+    reach: Any = SimpleNamespace(cloud=zone)
     before = sorted(BEFORE, key=lambda record: str(record["SetIdentifier"]))
-    act = Act("route53", US, "ChangeResourceRecordSets", {"Records": before}, {"Records": AFTER})
-    undoing.perform(estate, act)
-    undoing.perform(estate, act)
+    where = {"HostedZoneId": "Z1", "Host": HOST}
+    act = Act("route53", US, "ChangeResourceRecordSets", {**where, "Records": before}, {"Records": AFTER})
+    undoing.perform(reach, act)
+    undoing.perform(reach, act)
     assert sorted(zone.records, key=lambda record: str(record["SetIdentifier"])) == before
     zone.records = zone.records[:1]
     with pytest.raises(UndoFailed, match="neither ours"):
-        undoing.perform(estate, act)
+        undoing.perform(reach, act)

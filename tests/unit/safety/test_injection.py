@@ -65,7 +65,7 @@ def bench(tmp_path, monkeypatch):
     journal, timeline = Journal(tmp_path / "undo.jsonl"), Timeline(tmp_path / "timeline.jsonl")
     done = []
 
-    def make(lamp, kind=Injection):
+    def make(lamp, kind=Injection, check=lambda: None):
         def light(estate, act):
             if not lamp.heals:
                 raise UndoFailed("the lamp is stuck")
@@ -74,7 +74,7 @@ def bench(tmp_path, monkeypatch):
 
         monkeypatch.setitem(undoing._INTERPRETERS, ("lamp", "Light"), light)
         fault = Blackhole(LoadBalancer(Region("us-east-1")))
-        return kind(fault, lamp, SimpleNamespace(clock=clock), journal, timeline, lambda phase, text: None)
+        return kind(fault, lamp, SimpleNamespace(clock=clock), journal, timeline, lambda *_: None, check)
 
     yield SimpleNamespace(make=make, clock=clock, journal=journal, timeline=timeline, done=done)
     journal.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.cloud.estate import Estate
+from harness.cloud.session import Cloud
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Standing:
     primary: str
 
 
-def standing(estate: Estate, region: str, identifier: str) -> Standing:
+def standing(cloud: Cloud, region: str, identifier: str) -> Standing:
     """The Global Datastore now, as the endpoint of ``region`` tells it. Raises ``CloudFault``."""
-    found = estate.cloud.call(
+    found = cloud.call(
         "elasticache",
         region,
         "describe_global_replication_groups",
@@ -39,9 +39,9 @@ def standing(estate: Estate, region: str, identifier: str) -> Standing:
     )
 
 
-def fail_over(estate: Estate, region: str, store: Standing, to: str) -> None:
+def fail_over(cloud: Cloud, region: str, store: Standing, to: str) -> None:
     """Order the member in the region ``to`` to take the writes; AWS says less than a minute."""
-    estate.cloud.call(
+    cloud.call(
         "elasticache",
         region,
         "failover_global_replication_group",

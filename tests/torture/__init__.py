@@ -1,0 +1,1 @@
+"""The harness itself is killed, stopped and starved: is anything left behind?"""
