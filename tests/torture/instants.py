@@ -1,9 +1,9 @@
 """`python -m tests.torture.instants [--count N] [--seed N]`: a blow at a random instant of a whole run under load.
 
-The run is killed, asked to end (TERM, INT), stopped for a while; its disk is full until it has ended; the AWS endpoint
-of every region is dead for a while. Afterwards the world must be what it was, nothing pending, no process left, the
-record readable; and no verdict may be wrong: the platform is sound, so none is BROKEN, and a run that did not come to
-its end keeps nothing.
+The run is killed, asked to end (TERM, INT, and INT again while it undoes), or stopped for a while; its disk is full
+until it ended; the AWS endpoint of every region is dead for a while. Afterwards the world must be what it was, nothing
+pending, no process left, the record readable; and no verdict may be wrong: the platform is sound, so none is BROKEN,
+and a run that did not come to its end keeps nothing.
 """
 
 from __future__ import annotations
@@ -72,6 +72,13 @@ def interrupt(run: Run) -> None:
     run.signal(signal.SIGINT)
 
 
+def interrupt_twice(run: Run) -> None:
+    """As somebody does who does not want to wait for the undo."""
+    run.signal(signal.SIGINT)
+    real_sleep(run.dice.uniform(0.05, 1.5))
+    run.signal(signal.SIGINT)
+
+
 def stop(run: Run) -> None:
     """The process does not move for a while."""
     run.signal(signal.SIGSTOP)
@@ -105,6 +112,7 @@ BLOWS: Mapping[str, Callable[[Run], None]] = {
     "KILL": kill,
     "TERM": term,
     "INT": interrupt,
+    "INT, INT": interrupt_twice,
     "STOP, CONT": stop,
     "full disk": fill_disk,
     "dead AWS endpoint": silence_aws,
