@@ -18,7 +18,7 @@ from itertools import product
 from pathlib import Path
 
 from harness import undo
-from harness.clock import minutes, monotonic_nanoseconds, seconds
+from harness.clock import monotonic_nanoseconds, seconds
 from harness.cloud.estate import Estate
 from harness.errors import Unreadable
 from harness.faults import Blackhole, Fault, Lag, Pause, Silence, Stop, title
@@ -32,7 +32,7 @@ from tests.torture.victim import JOURNAL, LEASE_SECONDS, NAMES, Blow, play
 SPEED = 20.0
 _HOME_REGION = Region("us-east-1")
 FAULTS: Mapping[str, tuple[str, Fault]] = {
-    "lag": ("read_replicas", Lag(Replica(_HOME_REGION), minutes(5))),
+    "lag": ("read_replicas", Lag(Replica(_HOME_REGION), seconds(40))),
     "pause": ("read_replicas", Pause(Cache(_HOME_REGION), seconds(20))),
     "dark": ("active_passive", Blackhole(LoadBalancer(_HOME_REGION))),
     "stop": ("active_passive", Stop(Service(_HOME_REGION, "action-workers"))),

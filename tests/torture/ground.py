@@ -118,9 +118,10 @@ def at_home() -> Path:
     home = Path(tempfile.mkdtemp(prefix="torture-"))
     for folder in ("scenarios", "targets"):
         (home / folder).symlink_to(PROJECT / folder)
-    code = subprocess.run([sys.executable, *sys.orig_argv[1:]], env=environment(home), cwd=PROJECT, check=False)
+    told = subprocess.run([sys.executable, *sys.orig_argv[1:]], env=environment(home), cwd=PROJECT, check=False)
+    root.shutdown(home)  # a program that was ended left its twin
     shutil.rmtree(home)
-    sys.exit(code.returncode)
+    sys.exit(told.returncode)
 
 
 @contextmanager
