@@ -21,8 +21,6 @@ _PASSING = (
     "InternalFailure",
     "RequestTimeout",
     "ServiceUnavailable",
-    "Busy",
-    "Timeout",
 )
 _PASSING_WORDS = ("Throttl", "RequestLimit", "TooManyRequests", "Unavailable", "PriorRequestNotComplete", "SlowDown")
 
