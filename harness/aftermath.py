@@ -21,6 +21,7 @@ from harness.ledger import Jobs, ReadBack
 from harness.record import READBACK_FILE
 from harness.timeline import (
     DatabaseEvent,
+    Event,
     FaultInjected,
     Noted,
     Stalled,
@@ -218,3 +219,18 @@ def _note_lag(experiment: Experiment) -> None:
             continue
         for point in points:
             experiment.timeline.add(point)
+
+
+def failed_over(events: Sequence[Event]) -> bool:
+    """Whether a writer (or a cache's primary) is another one than at first, or in another zone.
+
+    What the next fault meets must not depend on what was played before. A Multi-AZ instance keeps its name in a
+    failover: only AWS's own event tells.
+    """
+    seen = {(event.region, event.identifier) for event in of(events, WriterSeen)}
+    return len(seen) > 1 or any("failover" in event.categories for event in of(events, DatabaseEvent))
+
+
+def moved_region(events: Sequence[Event]) -> bool:
+    """Whether another region writes now than did at first: the topology is not what the next scenario expects."""
+    return len({event.region for event in of(events, WriterSeen)}) > 1

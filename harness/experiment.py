@@ -11,17 +11,21 @@ from types import TracebackType
 from typing import Any
 
 from harness import seal
-from harness.clock import Instant
+from harness.clock import Instant, seconds
 from harness.cloud.estate import Estate
 from harness.console import Console
-from harness.header import Header, write_header
+from harness.header import ClientPolicy, Header, write_header
+from harness.objectives import Objectives
 from harness.probes.observers import Observers
 from harness.record import HEADER_FILE, TIMELINE_FILE
+from harness.requests import OPERATIONS, WRITES
 from harness.safety import lease
 from harness.safety.watchdog import Watchdog
+from harness.script import Scenario
 from harness.timeline import PhaseBegan, Timeline
 from harness.undo import Journal, Mirror
 from harness.verdicts import Outcome
+from loadtests.settings import MIX
 
 JOURNAL_FILE = "undo.jsonl"
 
@@ -94,3 +98,31 @@ class Experiment:
 
     def _undo_command(self) -> list[str]:
         return [sys.executable, "-m", "harness.cli", "undo", self.run, "--target", str(self.target_file)]
+
+
+def described(estate: Estate, scenario: Scenario, version: str, owed: Objectives) -> Header:
+    """The header of a scenario's run on that estate, before anything is promised or sent."""
+    shape = estate.target.load
+    places = tuple(place.name for place in estate.target.locations)
+    return Header(
+        scenario=scenario.path,
+        phase=scenario.phase,
+        title=scenario.title,
+        story=scenario.story,
+        design=scenario.phase,
+        design_version=version,
+        target=estate.target.target.name,
+        speed=estate.clock.speed,
+        anchor=estate.clock.anchor,
+        promises=(),
+        objectives=owed,
+        locations=places,
+        nearest={},
+        regions=tuple(region.name for region in estate.platform.regions),
+        operations=OPERATIONS,
+        writes=WRITES,
+        deadline=seconds(shape.deadline_seconds),
+        rate_per_second=dict.fromkeys(places, shape.rate_per_second),
+        mix=MIX,
+        client=ClientPolicy("honoured", seconds(shape.connection_age_seconds)),
+    )

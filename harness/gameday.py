@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ import allure
 
 from harness import aftermath, sights
 from harness import clients as kinds
-from harness.clock import ZERO, Duration, minutes, seconds
+from harness.clock import ZERO, Duration, minutes
 from harness.cloud import configuration, discovery
 from harness.cloud.carriers import carrier_of
 from harness.cloud.estate import Estate
@@ -18,23 +18,22 @@ from harness.console import Console
 from harness.data import statements
 from harness.data.witness import Witness
 from harness.errors import BadInput, Ineffective, OutOfPatience, Refused, UndoFailed
-from harness.experiment import Experiment
+from harness.experiment import Experiment, described
 from harness.faults import Arrangement, Fault, Lag, is_destructive, title
-from harness.header import ClientPolicy, Header, Stream
+from harness.header import Stream
 from harness.judges.feasibility import failure_of, feasibility
 from harness.load import Load
 from harness.lookout import RECENT, Lookout
 from harness.objectives import PROMISES, Objectives
 from harness.probes.observers import Sight
 from harness.procedures import Procedure, moves_writer
-from harness.requests import OPERATIONS, WRITES
 from harness.runbooks import execution, runbook_of
 from harness.safety import guard
 from harness.safety.injection import Arranging, Injection
+from harness.safety.radius import Radius
 from harness.script import Scenario
-from harness.session import Session
-from harness.timeline import DatabaseEvent, Event, Stalled, WriterSeen
-from harness.timeline import of as events_of
+from harness.session import HOME, Session
+from harness.timeline import Stalled
 from harness.topology import Region, Zone
 from harness.verdicts import Outcome
 from loadtests.settings import MIX
@@ -55,6 +54,7 @@ class GameDay:
         self._estate: Estate = session.estate(scenario.phase)
         self._experiment: Experiment | None = None
         self._injections: list[Injection] = []
+        self._radius = Radius(self._estate)
         self._destructive = False
         self._console = Console(self._estate.clock)
         self._lookout = Lookout(self._estate.clock, self._console, self.objectives.success_ratio)
@@ -117,7 +117,16 @@ class GameDay:
         if unknown:
             raise BadInput(self._scenario.path, "promising", f"no such promise: {', '.join(unknown)}")
         folder = self._session.folder / self._scenario.folder
-        header = replace(self._header(promises, undisturbed), breaking=breaking, alarm=alarm)
+        header = replace(
+            described(self._estate, self._scenario, self._session.options.version, self.objectives),
+            promises=promises,
+            breaking=breaking,
+            undisturbed=undisturbed,
+            alarm=alarm,
+            nearest=self._nearest_regions,
+            feasibility=self._outlook.to_json(),
+            lag_alarm=self._lag_alarm,
+        )
         mirror = self._session.mirror(f"{self._session.stamp}/{self._scenario.folder}")
         target_file = self._session.options.target
         experiment = Experiment(folder, self._estate, header, self._console, target_file, mirror)
@@ -125,12 +134,21 @@ class GameDay:
         with experiment.told_by(self._finish), experiment:
             self._experiment = experiment
             try:
-                with self._unchanged(experiment), self._ending(experiment):
+                with self._heeding(experiment), self._unchanged(experiment), self._ending(experiment):
                     yield
             finally:
-                if failed_over(experiment.timeline.events()):
+                if aftermath.failed_over(experiment.timeline.events()):
                     self._session.spend()
                 self._experiment = None
+
+    @contextmanager
+    def _heeding(self, experiment: Experiment) -> Iterator[None]:
+        """Stop conditions are looked at while something is waited for; the one that is met ends the session, too."""
+        with self._lookout.heeding(experiment, self._session.keys, HOME) as stops:
+            try:
+                yield
+            finally:
+                self._session.stopped = stops.met
 
     @contextmanager
     def _unchanged(self, experiment: Experiment) -> Iterator[None]:
@@ -143,7 +161,7 @@ class GameDay:
         try:
             yield
         finally:
-            destructive = self._destructive or moved_region(experiment.timeline.events())
+            destructive = self._destructive or aftermath.moved_region(experiment.timeline.events())
             try:
                 aftermath.compare_world(experiment, before, destructive=destructive)
             except UndoFailed:
@@ -182,10 +200,11 @@ class GameDay:
         What is judged is judged against the platform as it was arranged. Meant around the traffic.
         """
         experiment = self._running()
+        self._may_break()
         carrier = carrier_of(arrangement, self._estate, self._run)
         said = experiment.console.say
         arranging = Arranging(
-            arrangement, carrier, self._estate, experiment.journal, experiment.timeline, said, self._session.check
+            arrangement, carrier, self._estate, experiment.journal, experiment.timeline, said, self._check
         )
         with allure.step(title(arrangement)), experiment.watchdog.limit(self._deadline()), arranging:
             self._look_ahead()
@@ -239,8 +258,13 @@ class GameDay:
     @contextmanager
     def inject(self, fault: Fault) -> Iterator[Injection]:
         """The fault bites, proven, until the block is left; then it is undone, proven."""
+        self._may_break()
+        with self._radius.holding(fault), self._injecting(fault) as injection:
+            yield injection
+
+    @contextmanager
+    def _injecting(self, fault: Fault) -> Iterator[Injection]:
         experiment = self._running()
-        guard.limit(self._estate.target, [*(one.fault for one in self._injections), fault])
         self._foretell(fault)
         if isinstance(fault, Lag):
             experiment.amend(declared_lag=fault.delay)
@@ -249,9 +273,7 @@ class GameDay:
             self._session.spend()
         carrier = carrier_of(fault, self._estate, self._run)
         said = experiment.enter_phase
-        injection = Injection(
-            fault, carrier, self._estate, experiment.journal, experiment.timeline, said, self._session.check
-        )
+        injection = Injection(fault, carrier, self._estate, experiment.journal, experiment.timeline, said, self._check)
         with allure.step(f"inject {title(fault)}"), experiment.watchdog.limit(self._deadline()), injection:
             self._phase("takeover", title(fault))
             self._injections.append(injection)
@@ -356,6 +378,17 @@ class GameDay:
         clock = self._estate.clock
         return clock.monotonic(clock.now() + minutes(self._estate.target.limits.fault_minutes))
 
+    def _check(self) -> None:
+        """Raises ``Aborted`` when the environment is no longer ours, or a stop condition is met."""
+        self._session.check()
+        self._lookout.check()
+
+    def _may_break(self) -> None:
+        """What forbids it may have come since the scenario began. Raises ``Aborted`` and ``Refused``."""
+        self._running()
+        self._check()
+        guard.permit(self._estate.target, HOME)
+
     def _foretell(self, fault: Fault) -> None:
         """Say, before anything is touched, when the live configuration cannot keep the objective."""
         for words in self._outlook.foretold(failure_of(title(fault))):
@@ -391,47 +424,3 @@ class GameDay:
     @property
     def _run(self) -> str:
         return f"{self._session.stamp}-{self._scenario.folder}"
-
-    def _header(self, promises: tuple[str, ...], undisturbed: tuple[Stream, ...]) -> Header:
-        shape, options = self._estate.target.load, self._session.options
-        places = tuple(place.name for place in self._estate.target.locations)
-        return Header(
-            scenario=self._scenario.path,
-            phase=self._scenario.phase,
-            title=self._scenario.title,
-            story=self._scenario.story,
-            design=self._scenario.phase,
-            design_version=options.version,
-            target=self._estate.target.target.name,
-            speed=self._estate.clock.speed,
-            anchor=self._estate.clock.anchor,
-            promises=promises,
-            objectives=self.objectives,
-            locations=places,
-            nearest=self._nearest_regions,
-            regions=tuple(region.name for region in self.regions),
-            operations=OPERATIONS,
-            writes=WRITES,
-            deadline=seconds(shape.deadline_seconds),
-            rate_per_second=dict.fromkeys(places, shape.rate_per_second),
-            mix=MIX,
-            client=ClientPolicy("honoured", seconds(shape.connection_age_seconds)),
-            feasibility=self._outlook.to_json(),
-            lag_alarm=self._lag_alarm,
-            undisturbed=undisturbed,
-        )
-
-
-def failed_over(events: Sequence[Event]) -> bool:
-    """Whether a writer (or a cache's primary) is another one than at first, or in another zone.
-
-    What the next fault meets must not depend on what was played before. A Multi-AZ instance keeps its name in a
-    failover: only AWS's own event tells.
-    """
-    seen = {(event.region, event.identifier) for event in events_of(events, WriterSeen)}
-    return len(seen) > 1 or any("failover" in event.categories for event in events_of(events, DatabaseEvent))
-
-
-def moved_region(events: Sequence[Event]) -> bool:
-    """Whether another region writes now than did at first: the topology is not what the next scenario expects."""
-    return len({event.region for event in events_of(events, WriterSeen)}) > 1

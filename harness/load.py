@@ -8,7 +8,7 @@ read later.
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,7 @@ import numpy as np
 from harness.clock import Clock, Duration, Instant, minutes, monotonic_nanoseconds, real_sleep, seconds
 from harness.errors import HarnessFault
 from harness.generators import Generator, LoadPlace, Reserve
-from harness.requests import RECORD, SIZE, Outcome, Rows, address_text, decode
+from harness.requests import OPERATIONS, RECORD, SIZE, Outcome, Rows, address_text, decode
 from loadtests.settings import MIX, LoadSettings, checked
 
 _PATIENCE_REAL_SECONDS = 30.0
@@ -182,11 +182,30 @@ class Load:
 
         Raises ``HarnessFault`` when ``window`` is longer than :data:`LONGEST_GLANCE`.
         """
+        now = monotonic_nanoseconds()
+        since = self._since(window, now)
+        return {flow.place.name: self._glance(flow.tail, now, since, window) for flow in self._flows}
+
+    def counted(self, window: Duration, wanted: Callable[[str, str], bool]) -> tuple[int, int]:
+        """How many requests ended in the last ``window``, and how many of them badly.
+
+        Of those that are ``wanted``, by location and operation. Raises ``HarnessFault`` as :meth:`glance` does.
+        """
+        ended = bad = 0
+        since = self._since(window, monotonic_nanoseconds())
+        for flow in self._flows:
+            flow.tail.read_on()
+            rows = flow.tail.window(since)
+            meant = [index for index, name in enumerate(OPERATIONS) if wanted(flow.place.name, name)]
+            rows = rows[np.isin(rows["operation"], meant)]
+            ended += len(rows)
+            bad += int((rows["outcome"] != Outcome.GOOD).sum())
+        return ended, bad
+
+    def _since(self, window: Duration, now: int) -> int:
         if window > LONGEST_GLANCE:
             raise HarnessFault(f"a glance covers at most {LONGEST_GLANCE}, not {window}")
-        now = monotonic_nanoseconds()
-        since = now - round(self._clock.real_seconds(window) * 1e9)
-        return {flow.place.name: self._glance(flow.tail, now, since, window) for flow in self._flows}
+        return now - round(self._clock.real_seconds(window) * 1e9)
 
     def alive(self) -> bool:
         """Whether every place's process runs."""

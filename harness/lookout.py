@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
 from harness.clock import Clock, Duration, Instant, seconds
 from harness.console import Console
 from harness.errors import Aborted, OutOfPatience
+from harness.experiment import Experiment
 from harness.load import Glance, Load
+from harness.safety import notices, stops
+from harness.safety.keys import STOP, Keys
+from harness.safety.stops import Stops
 
 LOOK = seconds(1)
 RECENT = seconds(5)
@@ -15,18 +21,38 @@ RECENT = seconds(5)
 
 
 class Lookout:
-    """Waits and looks meanwhile. Every wait raises ``Aborted`` when traffic died: nothing would be measured."""
+    """Waits and looks meanwhile. Every wait raises ``Aborted`` when a stop condition is met or traffic died."""
 
     def __init__(self, clock: Clock, console: Console, success_ratio: float) -> None:
         self._clock = clock
         self._console = console
         self._success_ratio = success_ratio
         self._load: Load | None = None
-        self._telling_from = clock.now()
+        self._loaded_since = self._telling_from = clock.now()
+        self._stops: Stops | None = None
 
     def on(self, load: Load | None) -> None:
         """This is the traffic from now on; ``None``: there is none."""
         self._load = load
+        self._loaded_since = self._clock.now()
+
+    @contextmanager
+    def heeding(self, experiment: Experiment, keys: Keys, home: Path) -> Iterator[Stops]:
+        """Look at this experiment's stop conditions, too, until the block is left. ``home``: the checkout."""
+        wanted = experiment.estate.target.stop
+        looks: Mapping[str, stops.Look] = {
+            "key": keys.pressed,
+            "file": lambda: _posted(home / wanted.file),
+            "alarm": lambda: stops.ringing(wanted.alarms, experiment.observers.sight.stops),
+            "errors": lambda: self._noticing(experiment),
+        }
+        self._stops = Stops(looks, self._clock, experiment.timeline)
+        if keys.listening:
+            self._console.say("keys", f"{STOP.decode()} stops the experiment and undoes it")
+        try:
+            yield self._stops
+        finally:
+            self._stops = None
 
     def blind_until(self, instant: Instant) -> None:
         """Before that, requests that met the last fault may not have ended yet: nothing can be told."""
@@ -58,7 +84,9 @@ class Lookout:
         self._console.glance(f"{sight}  {self.rates()}")
 
     def check(self) -> None:
-        """Raises ``Aborted`` when the traffic of a location died."""
+        """Raises ``Aborted`` when a stop condition is met, or the traffic of a location died."""
+        if self._stops is not None:
+            self._stops.check()
         if self._load is not None and self._load.dead():
             raise Aborted(f"traffic from {', '.join(self._load.dead())} died.", "See load-*.log in the run's folder.")
 
@@ -85,5 +113,20 @@ class Lookout:
         """The addresses that answered each location well lately."""
         return {name: glance.addresses.keys() for name, glance in self._glances().items()}
 
+    def _noticing(self, experiment: Experiment) -> str | None:
+        """Whether what the scenario calls undisturbed fails beyond the target file's limit."""
+        limit, undisturbed = experiment.estate.target.stop, experiment.header.undisturbed
+        if self._load is None or limit.error_ratio is None or not undisturbed:
+            return None
+        ended, bad = self._load.counted(
+            seconds(limit.for_seconds), lambda place, name: any(one.matches(place, name) for one in undisturbed)
+        )
+        return stops.failing(limit, ended, bad, self._clock.now() - self._loaded_since)
+
     def _glances(self) -> dict[str, Glance]:
         return dict(self._load.glance(RECENT)) if self._load is not None else {}
+
+
+def _posted(path: Path) -> str | None:
+    told = notices.posted(path)
+    return None if told is None else f"{path} is there: {told}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import signal
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import pytest
@@ -16,12 +17,13 @@ import pytest
 from harness import record
 from harness.card import card_of
 from harness.catalogue import PHASES
-from harness.errors import Aborted
+from harness.errors import Aborted, Refused
 from harness.experiment import Experiment
 from harness.gameday import GameDay
 from harness.judges import bench
 from harness.reporting import telling
 from harness.reporting.finished import Finished
+from harness.safety import keys
 from harness.script import Scenario
 from harness.session import HOME, Options, Session, target_file
 from harness.twin.designs.model import Version
@@ -30,6 +32,7 @@ from harness.verdicts import Outcome, Ruling, Verdict, worst
 SCENARIOS = HOME / "scenarios"
 FINISHED = pytest.StashKey[list[Finished]]()
 _FOLLOWED = pytest.StashKey[bool]()
+_TERMINAL = pytest.StashKey[int | None]()
 
 
 class BrokenPromise(AssertionError):
@@ -46,6 +49,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--gameday-target", default="twin", help="a target by name (targets/NAME.toml) or file")
     group.addoption("--gameday-speed", default=10.0, type=float, help="how much faster than AWS the twin runs")
     group.addoption("--as-written", action="store_true", help="the strategy's own design instead of the hardened one")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
+    """Take hold of the terminal before pytest's capture takes standard input away."""
+    early_config.stash[_TERMINAL] = keys.terminal()
+    return (yield)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -86,7 +96,12 @@ def game_session(request: pytest.FixtureRequest) -> Iterator[Session]:
     options = Options(
         target_file(str(config.getoption("--gameday-target"))), config.getoption("--gameday-speed"), version
     )
-    with _signals(request.session), Session(options) as session:
+    with (
+        keys.Keys(config.stash.get(_TERMINAL, None)) as pressed,
+        _signals(request.session),
+        _plainly_refused(),
+        Session(options, keys=pressed) as session,
+    ):
         yield session
 
 
@@ -103,15 +118,32 @@ def gameday(request: pytest.FixtureRequest, game_session: Session) -> GameDay:
     told: list[Finished] = request.config.stash[FINISHED]
 
     def end(experiment: Experiment) -> None:
-        if experiment.outcome is not Outcome.ABORTED:
-            game_session.renew()
-        if experiment.outcome is Outcome.UNDO_FAILED and game_session.target.target.kind != "twin":
-            request.session.shouldstop = "the undo failed"  # a twin is thrown away, a platform is not
+        _prepare_what_follows(experiment, game_session, request.session)
         told.append(_judge_and_tell(experiment))
 
     game_session.followed = request.config.stash[_FOLLOWED]
     telling.label(scenario.phase, scenario.name, scenario.title, scenario.story, game_session.options.version)
-    return GameDay(game_session, scenario, end)
+    with _plainly_refused():
+        return GameDay(game_session, scenario, end)
+
+
+def _prepare_what_follows(experiment: Experiment, played: Session, session: pytest.Session) -> None:
+    """The next scenario's platform, or nothing at all: a stop condition ends the session, so does a failed undo."""
+    if played.stopped:
+        session.shouldstop = played.stopped
+    elif experiment.outcome is Outcome.UNDO_FAILED and played.target.target.kind != "twin":
+        session.shouldstop = "the undo failed"  # a twin is thrown away, a platform is not
+    elif experiment.outcome is not Outcome.ABORTED:
+        played.renew()
+
+
+@contextmanager
+def _plainly_refused() -> Iterator[None]:
+    """A refusal is one line, not a trace through our own code."""
+    try:
+        yield
+    except Refused as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 def _judge_and_tell(experiment: Experiment) -> Finished:

@@ -25,6 +25,7 @@ from harness.reporting import columns, site, summary, telling
 from harness.reporting.finished import Finished
 from harness.reporting.pace import Pace, live_seconds
 from harness.runs import folder_of
+from harness.safety import guard
 from harness.session import HOME, RUNS, Options, Session, target_file
 from harness.twin.designs.model import Version
 from harness.verdicts import Exit, Outcome, Ruling, exit_code, strongest, worst
@@ -50,7 +51,7 @@ class Collector:
         file = Path(report.nodeid.partition("::")[0])
         self.tests.setdefault(f"{file.parent.name}/{file.stem}", set()).add(report.nodeid)
         if report.failed:
-            told = f"{report.nodeid} ({report.when}): {str(report.longreprtext).splitlines()[-1:]}"
+            told = f"{report.nodeid} ({report.when}): {''.join(report.longreprtext.splitlines()[-1:])}"
             self.trouble.append(told)
             if report.when != "call":
                 self.outside.append(told)
@@ -64,15 +65,18 @@ def run(chosen: Sequence[Entry], target_name: str, speed: float, *, as_written: 
     """Run these scenarios, report, and return the exit code.
 
     With ``as_expected`` what counts is ``scenarios/expectations.toml``: 0 when every scenario came out exactly so, 1
-    otherwise. Raises ``BadInput`` before anything starts when the target, the objectives or the expectations are wrong.
+    otherwise. Raises ``BadInput`` before anything starts when the target, the objectives or the expectations are wrong,
+    and ``Refused`` when nothing may be broken now.
     """
     expected = catalogue.expectations() if as_expected else {}
     options = Options(target_file(target_name), speed, "as_written" if as_written else "hardened")
-    Session(options)  # reads the target and the objectives, and says what is wrong in them
+    # Reads the target and the objectives, and says what is wrong in them.
+    guard.permit(Session(options).target, HOME)
     shutil.rmtree(RESULTS, ignore_errors=True)
     collector = Collector()
     words = [str(entry.file) for entry in chosen]
     words += ["--gameday-target", str(options.target), "--gameday-speed", f"{speed:g}", "-q", "--no-header"]
+    words += ["--capture=sys"]  # the console writes past it, and children's own words are not lost
     words += ["--alluredir", str(RESULTS), "--tb=short", "-p", "no:cacheprovider", f"--rootdir={HOME}"]
     words += ["--as-written"] if as_written else []
     began = monotonic_nanoseconds()

@@ -15,16 +15,18 @@ from types import TracebackType
 from harness import clients, objectives, target
 from harness.clock import Anchor, Clock, wall_stamp
 from harness.cloud import discovery
+from harness.cloud.discovery import Platform
 from harness.cloud.estate import Estate, Grasp
 from harness.cloud.session import Cloud
 from harness.data.remote import Hand
-from harness.errors import BadInput, Refused
+from harness.errors import BadInput, CloudFault, Refused
 from harness.generators import Reserve
 from harness.header import read_header
 from harness.objectives import Objectives
 from harness.probes.names import NameServer
 from harness.record import HEADER_FILE
 from harness.safety import guard, lock
+from harness.safety.keys import Keys
 from harness.safety.table import Hold, Table
 from harness.target import Target
 from harness.twin import root
@@ -36,7 +38,7 @@ HOME = Path(os.environ.get("GAMEDAY_HOME", Path(__file__).resolve().parent.paren
 RUNS = HOME / "reports" / "runs"
 OBJECTIVES = HOME / "scenarios" / "objectives.toml"
 _TWIN_KEYS = ("gameday", "twin")
-Guard = Callable[[Cloud, Target, str], None]
+Guard = Callable[[Cloud, Target, Platform], None]
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,12 @@ class Session:
     objectives: dict[str, Objectives] = field(init=False)
     reserve: Reserve = field(init=False)
     """Load generators for the scenario that comes next."""
+    keys: Keys = field(default_factory=lambda: Keys(None))
+    """Where a person may press a key to stop; by itself there is no terminal."""
     followed: bool = False
     """Whether the scenario that plays now is followed by another one of its phase."""
+    stopped: str = ""
+    """The stop condition that ended an experiment, in words: no further one begins."""
     _stack: ExitStack = field(default_factory=ExitStack)
     _estate: Estate | None = None
     _phase: str | None = None
@@ -89,9 +95,12 @@ class Session:
         return RUNS / self.stamp
 
     def __enter__(self) -> Session:
-        self._stack.enter_context(lock.held(HOME / ".gameday", self.target.target.environment))
-        guard.nothing_pending(RUNS, is_moot)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        guard.permit(self.target, HOME)
+        with ExitStack() as stack:
+            stack.enter_context(lock.held(HOME / ".gameday", self.target.target.environment))
+            guard.nothing_pending(RUNS, is_moot)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._stack.enter_context(stack.pop_all())
         return self
 
     def __exit__(
@@ -106,8 +115,9 @@ class Session:
     def estate(self, phase: str) -> Estate:
         """The platform of a phase, discovered afresh; its twin is started when none runs.
 
-        Raises ``Refused`` when another twin runs, or the guard says no.
+        Raises ``Refused`` when another twin runs, or the guard says no: what forbids it may have come meanwhile.
         """
+        guard.permit(self.target, HOME)
         coming, self._coming = self._coming, None
         if coming is not None:
             coming.result()
@@ -196,10 +206,10 @@ def is_moot(run: Path) -> bool:
     return header.target == "twin" and (running is None or running.anchor != header.anchor)
 
 
-def reach_twin(wanted: Target, running: root.State, allow: Guard = guard.admit) -> Estate:
-    """The estate of a running twin; ``allow`` raises ``Refused`` for a region of it that may not be touched."""
+def reach_twin(wanted: Target, running: root.State) -> Estate:
+    """The estate of a running twin. Raises ``Refused`` where the guard says no."""
     cloud = Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS)
-    return _estate(wanted, cloud, running.clock, NameServer("127.0.0.1", running.dns_port), allow)
+    return _estate(wanted, cloud, running.clock, NameServer("127.0.0.1", running.dns_port), guard.admit)
 
 
 def reach(wanted: Target) -> Grasp:
@@ -226,7 +236,8 @@ def holder_name(stamp: str) -> str:
 def reach_aws(wanted: Target, *, without_lost: bool = False) -> Estate:
     """The estate of a target that is an AWS account. Raises ``Refused`` where the guard says no."""
     clock, name_server = Clock(1.0, Anchor.now()), NameServer(_system_resolver())
-    return _estate(wanted, Cloud(), clock, name_server, without_lost=without_lost)
+    allow = guard.admit_survivors if without_lost else guard.admit
+    return _estate(wanted, Cloud(), clock, name_server, allow, without_lost=without_lost)
 
 
 def reach_survivors(name: str) -> Estate:
@@ -242,7 +253,7 @@ def reach_survivors(name: str) -> Estate:
         raise Refused("no twin is running.", "Start one: gameday twin up --design active_passive")
     cloud = Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS)
     name_server = NameServer("127.0.0.1", running.dns_port)
-    return _estate(wanted, cloud, running.clock, name_server, without_lost=True)
+    return _estate(wanted, cloud, running.clock, name_server, guard.admit_survivors, without_lost=True)
 
 
 def _estate(
@@ -250,13 +261,17 @@ def _estate(
     cloud: Cloud,
     clock: Clock,
     name_server: NameServer,
-    allow: Guard = guard.admit,
+    allow: Guard,
     *,
     without_lost: bool = False,
 ) -> Estate:
-    platform = discovery.discover(cloud, wanted, without_lost=without_lost)
-    for region in platform.regions:
-        allow(cloud, wanted, region.name)
+    if wanted.hands and not without_lost:
+        guard.recognise(cloud, wanted, wanted.hands[0].region)
+    try:
+        platform = discovery.discover(cloud, wanted, without_lost=without_lost)
+        allow(cloud, wanted, platform)
+    except CloudFault as error:
+        raise Refused(f"the platform cannot be told: {error.message}", "Check what the credentials allow.") from error
     built = {region.name for region in platform.regions}
     hands = {region: hand for region, hand in _hands(wanted).items() if region in built}
     return Estate(cloud, wanted, clock, hands, platform, name_server)

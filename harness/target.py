@@ -6,11 +6,14 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.errors import BadInput, Refused
 from harness.requests import OPERATIONS
+from harness.safety import production
+from harness.safety.quiet import DAYS, Day, QuietHours
 
 
 class _Table(BaseModel):
@@ -28,10 +31,13 @@ class Identity(_Table):
 
 
 class Limits(_Table):
-    """The blast radius: how much may be broken at once."""
+    """The blast radius: how much may be broken at once, and the file that forbids all of it."""
 
     regions_at_once: int = Field(default=1, ge=1)
     resources_at_once: int = Field(default=8, ge=1)
+    """How resources are counted: ``harness.safety.radius``."""
+    freeze_file: str = Field(default="FREEZE", min_length=1)
+    """While it exists nothing is broken. Relative to the checkout."""
     fault_minutes: float = Field(default=60, gt=0)
     """How long a fault may stand (AWS time) before the watchdog ends the run."""
 
@@ -42,6 +48,57 @@ class Home(_Table):
     table: str = Field(min_length=3)
     region: str = Field(min_length=1)
     lease_seconds: int = Field(default=120, ge=30)
+
+
+class Quiet(_Table):
+    """Hours in which nothing is broken, in local time; over midnight where ``until`` is before ``from``.
+
+    ``days`` are those on which they begin: every day, unless some are named.
+    """
+
+    begins: str = Field(alias="from", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    until: str = Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$")
+    zone: str
+    days: tuple[Day, ...] = Field(default=DAYS, min_length=1)
+
+    @field_validator("zone")
+    @classmethod
+    def _known(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"this machine knows no time zone {zone!r}, such as Europe/Berlin") from error
+        return zone
+
+    @model_validator(mode="after")
+    def _lasting(self) -> Quiet:
+        if self.begins == self.until:
+            raise ValueError("from and until are the same; a whole day is 00:00 to 24:00")
+        return self
+
+    @property
+    def hours(self) -> QuietHours:
+        """The same as a value that can be asked."""
+        days = frozenset(DAYS.index(day) for day in self.days)
+        return QuietHours(_minute(self.begins), _minute(self.until), ZoneInfo(self.zone), days)
+
+
+def _minute(told: str) -> int:
+    hour, _, minute = told.partition(":")
+    return int(hour) * 60 + int(minute)
+
+
+class StopConditions(_Table):
+    """What ends an experiment while it goes on; a key press on the terminal does so without being named here."""
+
+    alarms: tuple[str, ...] = ()
+    """Names of CloudWatch alarms, in any region of ``[[hands]]`` or in us-east-1; one that rings stops it."""
+    error_ratio: float | None = Field(default=None, gt=0, lt=1)
+    """The share of the requests that the scenario calls undisturbed above which it stops; none where it names none."""
+    for_seconds: float = Field(default=30, ge=5, le=120)
+    """The span, in AWS time, over which that share is taken."""
+    file: str = Field(default="STOP", min_length=1)
+    """Once it exists it stops; before the start it refuses. Relative to the checkout."""
 
 
 class Api(_Table):
@@ -96,6 +153,8 @@ class Target(_Table):
     target: Identity
     limits: Limits = Limits()
     journal: Home | None = None
+    quiet: tuple[Quiet, ...] = ()
+    stop: StopConditions = StopConditions()
     api: Api
     database: DatabaseAccess
     load: LoadShape
@@ -135,6 +194,9 @@ def load(path: Path) -> Target:
         raise BadInput(str(path), where, first["msg"].lower()) from error
     if "prod" in f"{target.target.name} {target.target.environment}".lower():
         raise Refused(f"{path}: target.environment: production is never a target.", "Point it at staging.")
+    said = production.spoken_of([target.target.project, target.api.host, target.database.name])
+    if said is not None:
+        raise Refused(f"{path}: {said} speaks of production, which is never a target.", "Point it at staging.")
     return target
 
 

@@ -251,6 +251,15 @@ class Stalled(Event):
 
 
 @dataclass(frozen=True)
+class Stopped(Event):
+    """A stop condition ended the experiment: its name (alarm, errors, file or key) and what was seen, in words."""
+
+    kind: ClassVar[str] = "stopped"
+    condition: str
+    sight: str
+
+
+@dataclass(frozen=True)
 class ClockStepped(Event):
     """The machine's wall clock was set while the run went on; dates before and after it do not compare."""
 
@@ -271,7 +280,8 @@ KINDS: dict[str, type[Event]] = {
     for cls in (
         PhaseBegan, FaultInjected, FaultUndone, DnsAnswered, AddressesSeen, WriterSeen, AlarmChanged,
         AlarmNotified, HealthChanged, DatabaseEvent, LagMeasured, RoleChanged, RoleSeen, Decided, StepTaken,
-        WorldDiffers, WorldCompared, TasksCounted, StatementsCounted, Stalled, ClockStepped, Noted,
+        WorldDiffers, WorldCompared, TasksCounted, StatementsCounted, Stalled, Stopped, ClockStepped,
+        Noted,
     )
 }  # fmt: skip
 

@@ -66,9 +66,12 @@ class Platform:
 def discover(cloud: Cloud, target: Target, *, without_lost: bool = False) -> Platform:
     """The platform behind the target's tags; ``without_lost``: regions that do not answer are left out.
 
+    Where several could play a role the first is taken: ``harness.cloud.doubts`` says so, and the guard refuses then.
     Raises ``Refused`` when no region, or no hosted zone for the API's name, can be found: it says which tag is missing.
     """
     candidates = [hand.region for hand in target.hands if not without_lost or _answers(cloud, hand.region)]
+    if not candidates:
+        raise Refused("no region of the target file answers.", "Check [[hands]], the network and the credentials.")
     balancers = {region: seen for region in candidates if (seen := _load_balancer(cloud, target, region))}
     if not balancers:
         raise Refused(
@@ -114,6 +117,12 @@ def tagged(cloud: Cloud, target: Target, region: str, kinds: tuple[str, ...] = (
     return {item["ResourceARN"]: {tag["Key"]: tag["Value"] for tag in item["Tags"]} for item in pages}
 
 
+def tags_of(cloud: Cloud, region: str, arn: str) -> dict[str, str]:
+    """The tags of one resource, empty when it has none."""
+    found = cloud.call("resourcegroupstaggingapi", region, "get_resources", ResourceARNList=[arn])
+    return {tag["Key"]: tag["Value"] for item in found["ResourceTagMappingList"] for tag in item["Tags"]}
+
+
 def _load_balancer(cloud: Cloud, target: Target, region: str) -> LoadBalancerSeen | None:
     arns = tagged(cloud, target, region, ("elasticloadbalancing:loadbalancer",))
     if not arns:
@@ -128,10 +137,24 @@ def _load_balancer(cloud: Cloud, target: Target, region: str) -> LoadBalancerSee
 
 
 def _zone(cloud: Cloud, host: str) -> str:
-    for zone in cloud.call("route53", GLOBAL_REGION, "list_hosted_zones")["HostedZones"]:
-        if host.endswith(zone["Name"].rstrip(".")):
-            return str(zone["Id"]).removeprefix("/hostedzone/")
-    raise Refused(f"no hosted zone holds {host}.", "Check [api] host in the target file.")
+    found = zones(cloud, host)
+    if not found:
+        raise Refused(f"no public hosted zone holds {host}.", "Check [api] host in the target file.")
+    return found[0]
+
+
+def zones(cloud: Cloud, host: str) -> list[str]:
+    """The ids of the public hosted zones that answer for a name: those with the longest name that it ends with.
+
+    More than one is ambiguous: only the registrar's delegation says which of them is asked, and AWS does not tell it.
+    """
+    held: dict[str, list[str]] = {}
+    for zone in cloud.pages("route53", GLOBAL_REGION, "list_hosted_zones", "HostedZones"):
+        name = str(zone["Name"]).rstrip(".").lower()
+        private = zone.get("Config", {}).get("PrivateZone", False)
+        if not private and (host.lower() == name or host.lower().endswith(f".{name}")):
+            held.setdefault(name, []).append(str(zone["Id"]).removeprefix("/hostedzone/"))
+    return held[max(held, key=len)] if held else []
 
 
 def records(cloud: Cloud, zone: str, host: str) -> list[Mapping[str, Any]]:
@@ -166,7 +189,7 @@ def _global_cluster(cloud: Cloud, region: str) -> str | None:
 
 
 def _cache(cloud: Cloud, region: str) -> CacheSeen | None:
-    for group in cloud.call("elasticache", region, "describe_replication_groups")["ReplicationGroups"]:
+    for group in cloud.pages("elasticache", region, "describe_replication_groups", "ReplicationGroups"):
         endpoint = group["NodeGroups"][0]["PrimaryEndpoint"]
         return CacheSeen(group["ReplicationGroupId"], endpoint["Address"], endpoint["Port"])
     return None
@@ -175,6 +198,13 @@ def _cache(cloud: Cloud, region: str) -> CacheSeen | None:
 def _queue(cloud: Cloud, region: str) -> str | None:
     urls = cloud.call("sqs", region, "list_queues").get("QueueUrls", [])
     return next((str(url) for url in urls if url.endswith("-gameday")), None)
+
+
+def subnets(cloud: Cloud, target: Target, region: str) -> list[Mapping[str, Any]]:
+    """The subnets of a region that carry the target's tags: another team's, or a default VPC's, are never darkened."""
+    wanted = {"Project": target.target.project, "Environment": target.target.environment}
+    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in wanted.items()]
+    return list(cloud.pages("ec2", region, "describe_subnets", "Subnets", Filters=filters))
 
 
 def within(addresses: Iterable[str], networks: Sequence[str]) -> tuple[str, ...]:

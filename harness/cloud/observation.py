@@ -60,6 +60,15 @@ def alarms(cloud: Cloud, region: str) -> list[AlarmSeen]:
     ]
 
 
+def states(cloud: Cloud, region: str, names: Sequence[str]) -> dict[str, str]:
+    """The state of each of these alarms, metric or composite, that a region has; asks nobody when none is named."""
+    if not names:
+        return {}
+    kinds = ["MetricAlarm", "CompositeAlarm"]
+    told = cloud.call("cloudwatch", region, "describe_alarms", AlarmNames=list(names), AlarmTypes=kinds)
+    return {item["AlarmName"]: item["StateValue"] for kind in kinds for item in told.get(f"{kind}s", ())}
+
+
 def alarm_history(cloud: Cloud, alarm: AlarmSeen, since: Instant) -> list[AlarmChanged]:
     """The alarm's state changes since then, oldest first, by AWS's own timestamps."""
     items = cloud.call(

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 
 from harness.clock import Duration, Instant, seconds
-from harness.cloud import discovery, observation
+from harness.cloud import discovery, doubts, observation
 from harness.cloud.estate import Estate
 from harness.cloud.observation import AlarmSeen
 from harness.errors import CloudFault
@@ -60,6 +60,8 @@ class Sight:
     """By region and name."""
     notified: set[tuple[str, str, str]] = field(default_factory=set)
     """Region, alarm and new state of each notification."""
+    stops: dict[tuple[str, str], str] = field(default_factory=dict)
+    """The state of each stop alarm of the target file, by region and name."""
 
 
 class Observers:
@@ -85,6 +87,7 @@ class Observers:
                 (self._look_at_health, _HEALTH_PERIOD),
                 (self._look_at_tasks, _TASKS_PERIOD),
                 (self._look_at_the_clock, _CLOCK_PERIOD),
+                (self._look_at_stops, _AWS_PERIOD),
             )
         ]
 
@@ -94,6 +97,7 @@ class Observers:
         self._look_at_aws()
         self._look_at_health()
         self._look_at_tasks()
+        self._look_at_stops()
         for check, endpoint in self._checks:
             now, region = self._estate.clock.now(), self._region_behind(check.host)
             self._timeline.add(HealthChanged(now, check.identifier, region, endpoint.healthy))
@@ -150,10 +154,11 @@ class Observers:
         self._look_at_writer()
         self._each_region(self._look_at_region)
 
-    def _each_region(self, look: Callable[[str], None]) -> None:
-        for region in self._estate.platform.regions:
+    def _each_region(self, look: Callable[[str], None], regions: Sequence[str] = ()) -> None:
+        """Of the platform's regions, unless others are named."""
+        for region in regions or [one.name for one in self._estate.platform.regions]:
             try:
-                look(region.name)
+                look(region)
             except CloudFault as error:
                 # A region that is lost answers nothing; the others are still worth looking at.
                 _LOG.info("not seen this time: %s", error)
@@ -170,6 +175,15 @@ class Observers:
             region = self._region_behind(check.host)
             for turned in endpoint.take(observation.probes(self._estate.cloud, check.identifier)):
                 self._timeline.add(HealthChanged(turned.at, check.identifier, region, turned.healthy))
+
+    def _look_at_stops(self) -> None:
+        wanted = self._estate.target
+        if wanted.stop.alarms:
+            self._each_region(self._look_at_stops_of, doubts.alarm_regions(wanted))
+
+    def _look_at_stops_of(self, region: str) -> None:
+        told = observation.states(self._estate.cloud, region, self._estate.target.stop.alarms)
+        self.sight.stops.update({(region, name): state for name, state in told.items()})
 
     def _look_at_tasks(self) -> None:
         self._each_region(self._look_at_services)

@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 
 from harness import aftermath, inventory
-from harness.clock import Clock
+from harness.aftermath import failed_over, moved_region
+from harness.clock import Clock, Instant
 from harness.errors import CloudFault, Refused, UndoFailed
 from harness.inventory import Inventory
-from harness.timeline import Stalled, WorldCompared, WorldDiffers
+from harness.timeline import DatabaseEvent, Stalled, WorldCompared, WorldDiffers, WriterSeen
 from harness.verdicts import Outcome
 
 DATABASE, ALARM = "DB instance db in us-east-1", "alarm lag in us-east-1"
+NOW = Instant(0)
+FIRST = WriterSeen(NOW, "us-east-1", "agentauri-1")
 BEFORE = Inventory({DATABASE: {"MultiAZ": True}, ALARM: {"ActionsEnabled": True}})
 
 
@@ -72,3 +75,19 @@ def test_a_world_that_cannot_be_seen_stalls_the_run_and_before_it_refuses(experi
     assert [type(event) for event in experiment.events] == [Stalled]
     with pytest.raises(Refused, match="nobody answers"):
         aftermath.take_inventory(experiment)
+
+
+def test_another_writer_is_a_failover_and_only_another_regions_has_moved():
+    assert not failed_over([FIRST, FIRST])
+    assert failed_over([FIRST, WriterSeen(NOW, "us-east-1", "agentauri-2")])
+    assert not moved_region([FIRST, WriterSeen(NOW, "us-east-1", "agentauri-2")])
+    elsewhere = [FIRST, WriterSeen(NOW, "eu-west-1", "agentauri-eu-1")]
+    assert failed_over(elsewhere)
+    assert moved_region(elsewhere)
+
+
+def test_a_multi_az_instance_fails_over_under_its_own_name():
+    told = DatabaseEvent(NOW, "agentauri-db", "us-east-1", "Multi-AZ instance failover completed", ("failover",))
+    assert failed_over([FIRST, told])
+    restarted = DatabaseEvent(NOW, "agentauri-db", "us-east-1", "DB instance restarted", ("availability",))
+    assert not failed_over([FIRST, restarted])

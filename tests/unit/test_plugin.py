@@ -1,4 +1,4 @@
-"""What a signal does to a game day."""
+"""What a signal does to a game day, and how a refusal is told."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from harness.errors import Aborted
-from harness.plugin import _signals
+from harness.errors import Aborted, Refused
+from harness.plugin import _plainly_refused, _prepare_what_follows, _signals
+from harness.verdicts import Outcome
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -22,3 +23,27 @@ def test_a_signal_aborts_the_experiment_and_lets_no_other_begin(number: signal.S
             os.kill(os.getpid(), number)
         assert session.shouldstop == f"signal {number.name}"
     assert signal.getsignal(number) is before
+
+
+def test_a_refusal_is_one_line_and_no_trace() -> None:
+    with pytest.raises(pytest.fail.Exception) as caught, _plainly_refused():
+        raise Refused("these are quiet hours.", "Wait.")
+    assert (caught.value.msg, caught.value.pytrace) == ("these are quiet hours. Wait.", False)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "stopped", "renewed", "told"),
+    [
+        (Outcome.FINISHED, "", 1, False),
+        (Outcome.ABORTED, "", 0, False),
+        (Outcome.ABORTED, "stop condition file: STOP is there", 0, "stop condition file: STOP is there"),
+    ],
+)
+def test_a_stop_condition_lets_no_other_scenario_begin(outcome, stopped, renewed, told) -> None:
+    renewals: list[int] = []
+    twin: Any = SimpleNamespace(target=SimpleNamespace(kind="twin"))
+    played: Any = SimpleNamespace(stopped=stopped, renew=lambda: renewals.append(1), target=twin)
+    session: Any = SimpleNamespace(shouldstop=False)
+    experiment: Any = SimpleNamespace(outcome=outcome)
+    _prepare_what_follows(experiment, played, session)
+    assert (len(renewals), session.shouldstop) == (renewed, told)

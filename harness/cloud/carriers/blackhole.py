@@ -160,7 +160,7 @@ class BlackholeCarrier(Carrier):
         return tuple(listener["Port"] for listener in found["Listeners"])
 
     def _subnets(self, zone: str = "") -> list[str]:
-        found = self._estate.cloud.call("ec2", self._region, "describe_subnets")["Subnets"]
+        found = discovery.subnets(self._estate.cloud, self._estate.target, self._region)
         return [item["SubnetId"] for item in found if not zone or item["AvailabilityZone"] == zone]
 
     def _database_subnets(self) -> list[str]:

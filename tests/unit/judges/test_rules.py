@@ -10,7 +10,7 @@ import pytest
 from harness.judges import bench, world
 from harness.judges.bench import Judge, judge, judge_one
 from harness.record import Record
-from harness.timeline import Stalled, WorldCompared, WorldDiffers
+from harness.timeline import Stalled, Stopped, WorldCompared, WorldDiffers
 from harness.verdicts import Outcome, Ruling, Verdict
 from tests.unit.judges.scripted import at, run, story, told
 
@@ -125,6 +125,11 @@ def test_first_what_was_promised_then_what_must_break_then_the_conduct_and_the_w
     assert [verdict.promise for verdict in found] == ["y", "x", "x breaks", "conduct", "world"]
     assert {verdict.reason for verdict in found[:3]} == {"because"}
     assert found[3] == Verdict("conduct", Ruling.UNKNOWN, "no bite; no take-over")
+
+
+def test_a_run_that_a_stop_condition_ended_says_which() -> None:
+    found = judge(told(*PAUSED, Stopped(at(50), "file", 'STOP is there: "enough"'), promises=()))
+    assert found == [Verdict("conduct", Ruling.UNKNOWN, 'stopped by file: STOP is there: "enough"')]
 
 
 def differs(number: int, residue: bool = False) -> WorldDiffers:
