@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from harness import seal
-from harness.clock import Instant
+from harness.clock import Duration, Instant
 from harness.cloud.estate import Estate
 from harness.console import Console
 from harness.header import Header, write_header
@@ -81,6 +81,11 @@ class Experiment:
         """Change what the header says, on disk too, so that a killed run still tells what it was doing."""
         self.header = replace(self.header, **changes)
         write_header(self.folder / HEADER_FILE, self.header)
+
+    def note_clocks(self, errors: Mapping[str, Duration]) -> None:
+        """How far the times of traffic from other machines may be off."""
+        if errors:
+            self.amend(clock_error=errors)
 
     def enter_phase(self, phase: str, text: str) -> None:
         """Note the phase on the timeline and tell it on the terminal."""

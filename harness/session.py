@@ -19,11 +19,12 @@ from harness.cloud.estate import Estate, Grasp
 from harness.cloud.session import Cloud
 from harness.data.remote import Hand
 from harness.errors import BadInput, Refused
-from harness.generators import Reserve
 from harness.header import read_header
 from harness.objectives import Objectives
+from harness.probes import names
 from harness.probes.names import NameServer
 from harness.record import HEADER_FILE
+from harness.reserve import Reserve
 from harness.safety import guard, lock
 from harness.safety.table import Hold, Table
 from harness.target import Target
@@ -80,7 +81,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self.target = target.load(self.options.target)
-        self.objectives = dict(objectives.parse(_text(OBJECTIVES), str(OBJECTIVES.relative_to(HOME))))
+        self.objectives = owed(self.target, self.options.target)
         self.reserve = Reserve(self.folder)
 
     @property
@@ -189,6 +190,12 @@ class Session:
         return root.launch(phase, version, speed, HOME, root.BOOT_SECONDS, nursery=self._nursery)
 
 
+def owed(wanted: Target, where: Path) -> dict[str, Objectives]:
+    """What the platform behind a target owes, by phase and scenario. Raises ``BadInput`` for either file."""
+    own = str(OBJECTIVES.relative_to(HOME))
+    return dict(objectives.parse(_text(OBJECTIVES), own, wanted.objectives, str(where)))
+
+
 def is_moot(run: Path) -> bool:
     """Whether a run's twin is gone, and with it whatever the run left to undo."""
     header = read_header(run / HEADER_FILE)
@@ -198,18 +205,19 @@ def is_moot(run: Path) -> bool:
 
 def reach_twin(wanted: Target, running: root.State, allow: Guard = guard.admit) -> Estate:
     """The estate of a running twin; ``allow`` raises ``Refused`` for a region of it that may not be touched."""
-    cloud = Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS)
+    cloud = Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS, roles=wanted.roles)
     return _estate(wanted, cloud, running.clock, NameServer("127.0.0.1", running.dns_port), allow)
 
 
 def reach(wanted: Target) -> Grasp:
     """What an undo needs of a target, looking at nothing first. Raises ``Refused`` when no twin runs."""
     if wanted.target.kind != "twin":
-        return Grasp(Cloud(), wanted, Clock(1.0, Anchor.now()), _hands(wanted))
+        return Grasp(Cloud(roles=wanted.roles), wanted, Clock(1.0, Anchor.now()), _hands(wanted))
     running = root.status(HOME)
     if running is None:
         raise Refused("the twin is not running.", "Start it: gameday twin up.")
-    return Grasp(Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS), wanted, running.clock, _hands(wanted))
+    cloud = Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS, roles=wanted.roles)
+    return Grasp(cloud, wanted, running.clock, _hands(wanted))
 
 
 def table_of(cloud: Cloud, wanted: Target) -> Table | None:
@@ -225,8 +233,13 @@ def holder_name(stamp: str) -> str:
 
 def reach_aws(wanted: Target, *, without_lost: bool = False) -> Estate:
     """The estate of a target that is an AWS account. Raises ``Refused`` where the guard says no."""
-    clock, name_server = Clock(1.0, Anchor.now()), NameServer(_system_resolver())
-    return _estate(wanted, Cloud(), clock, name_server, without_lost=without_lost)
+    pretending = any(wanted.asks_as(place) and not place.nameserver for place in wanted.locations)
+    own = names.authorities(wanted.api.host) if pretending else ()
+    clock, name_server = Clock(1.0, Anchor.now()), NameServer(_system_resolver(), authorities=own)
+    cloud = Cloud(roles=wanted.roles)
+    for hand in () if without_lost else wanted.hands[:1]:
+        guard.recognise(cloud, wanted, hand.region)  # before anything is read, too
+    return _estate(wanted, cloud, clock, name_server, without_lost=without_lost)
 
 
 def reach_survivors(name: str) -> Estate:
@@ -240,7 +253,7 @@ def reach_survivors(name: str) -> Estate:
     running = root.status(HOME)
     if running is None:
         raise Refused("no twin is running.", "Start one: gameday twin up --design active_passive")
-    cloud = Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS)
+    cloud = Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS, roles=wanted.roles)
     name_server = NameServer("127.0.0.1", running.dns_port)
     return _estate(wanted, cloud, running.clock, name_server, without_lost=True)
 
@@ -263,7 +276,7 @@ def _estate(
 
 
 def _hands(wanted: Target) -> dict[str, Hand]:
-    return {hand.region: Hand(hand.region, target.command(hand.enter), wanted.database) for hand in wanted.hands}
+    return {hand.region: Hand(hand.region, hand.interpreter(), wanted.database) for hand in wanted.hands}
 
 
 def _system_resolver() -> str:

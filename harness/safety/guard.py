@@ -15,16 +15,28 @@ from harness.topology import LoadBalancer, Region
 
 
 def recognise(cloud: Cloud, target: Target, region: str) -> None:
-    """Hold the live account against the target file; all that an undo asks, since it only puts back what was ours.
+    """Hold the live accounts against the target file; all that an undo asks, since it only puts back what was ours.
 
-    Raises ``Refused`` when the account is another or cannot be told.
+    Raises ``Refused`` when the account is another or cannot be told, as which role ever we call.
     """
-    try:
-        account = cloud.call("sts", region, "get_caller_identity")["Account"]
-    except CloudFault as error:
-        raise Refused(f"who we are cannot be told: {error.message}", "Check the credentials.") from error
-    if account != target.target.account:
-        raise Refused(f"this is account {account}, the target file says {target.target.account}.", "Check credentials.")
+    askers = dict.fromkeys((None, *cloud.roles))
+    for role in askers:
+        whose = f" of {role.arn}" if role else ""
+        try:
+            account = cloud.account(region, role)
+        except CloudFault as error:
+            remedy = error.remedy or "Check the credentials."
+            raise Refused(f"who we are{whose} cannot be told: {error.message}", remedy) from error
+        expected = (role.account,) if role else _own_accounts(target)
+        if account not in expected:
+            named = " or ".join(expected)
+            raise Refused(f"this is account {account}{whose}, the target file says {named}.", "Check credentials.")
+
+
+def _own_accounts(target: Target) -> tuple[str, ...]:
+    """Where our own credentials may be from: where a role takes every call, any account that the file names."""
+    hub = any(not role.rank for role in target.roles)
+    return (target.target.account, *(target.target.accounts if hub else ()))
 
 
 def admit(cloud: Cloud, target: Target, region: str) -> None:
