@@ -60,3 +60,5 @@ lint: setup
 lock: setup
 	@$(BIN)/pip install -q uv && $(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 \
 		--no-header --no-emit-index-url requirements.in -o requirements.lock
+	@$(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --no-emit-index-url \
+		-c requirements.lock requirements-place.in -o requirements-place.lock

@@ -25,8 +25,13 @@ _TOLD = {"honour": "honoured", "ignore": "ignored", "close": "honoured, a new co
 
 
 def places(estate: Estate) -> list[LoadPlace]:
-    """Where an estate's clients are."""
-    return [LoadPlace(place.name, index, estate.enter(place)) for index, place in enumerate(estate.target.locations)]
+    """Where an estate's clients are; who only claims to be somewhere asks the API's own name servers as from there."""
+    found = []
+    for index, place in enumerate(estate.target.locations):
+        subnet = estate.target.asks_as(place)
+        servers = place.nameserver or ",".join(map(str, estate.name_server.authorities)) if subnet else ""
+        found.append(LoadPlace(place.name, index, place.way, servers, subnet, place.python, place.folder))
+    return found
 
 
 def plan(target: Target, kind: str, mix: Mapping[str, int], times: float) -> LoadPlan:

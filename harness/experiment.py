@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from harness import seal
-from harness.clock import Instant, seconds
+from harness.clock import Duration, Instant, seconds
 from harness.cloud.estate import Estate
 from harness.console import Console
 from harness.header import ClientPolicy, Header, write_header
@@ -86,6 +86,11 @@ class Experiment:
         self.header = replace(self.header, **changes)
         write_header(self.folder / HEADER_FILE, self.header)
 
+    def note_clocks(self, errors: Mapping[str, Duration]) -> None:
+        """How far the times of traffic from other machines may be off."""
+        if errors:
+            self.amend(clock_error=errors)
+
     def enter_phase(self, phase: str, text: str) -> None:
         """Note the phase on the timeline and tell it on the terminal."""
         self.timeline.add(PhaseBegan(self.estate.clock.now(), phase, text))
@@ -125,4 +130,5 @@ def described(estate: Estate, scenario: Scenario, version: str, owed: Objectives
         rate_per_second=dict.fromkeys(places, shape.rate_per_second),
         mix=MIX,
         client=ClientPolicy("honoured", seconds(shape.connection_age_seconds)),
+        unmeasured=estate.target.unmeasured,
     )

@@ -237,11 +237,14 @@ class GameDay:
         with allure.step("traffic"), Load(self._estate.clock, experiment.folder, places, plan, reserve) as load:
             self._lookout.on(load)
             load.start()
+            experiment.note_clocks(load.clock_errors())
             self._console.say("traffic", f"{sum(plan.rates.values()):g} arrivals/s from {len(places)} locations")
             try:
                 yield
             finally:
                 self._lookout.on(None)
+                load.stop()
+                experiment.note_clocks(load.clock_errors())
         self._session.restock()
 
     def steady(self, span: Duration) -> None:

@@ -1,24 +1,22 @@
-"""Load generators: one Locust process in each place where clients are, and a reserve of those that wait for a run.
+"""Load generators: one Locust process in each place where clients are.
 
-Starting Locust takes a second of a processor. A reserve starts the next run's generators while the last one is judged;
-they wait in their places, idle, for a line on standard input that tells them what to do, and end with it.
+Each waits in its place, idle, for a line on standard input that tells it what to do, and ends with it.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from loadtests.settings import ORDERED, LoadSettings
+from loadtests.settings import ORDERED, LoadSettings, locust, order
 
-_ROOT = Path(__file__).resolve().parent.parent
-_LOCUSTFILE = _ROOT / "loadtests" / "locustfile.py"
+ROOT = Path(__file__).resolve().parent.parent
+"""Of the project."""
 _TAIL_LINES = 15
 
 
@@ -30,7 +28,13 @@ class LoadPlace:
     index: int
     enter: tuple[str, ...] = ()
     nameserver: str = ""
-    """``ip:port`` of the place's resolver; empty: what ``/etc/resolv.conf`` says there."""
+    """``ip:port`` of the place's resolver; empty: what ``/etc/resolv.conf`` says there. As in the load's settings."""
+    subnet: str = ""
+    """The network whose clients it is routed as; empty: its own."""
+    python: str = ""
+    """The interpreter of another machine; empty: it is this machine, whose clock and files it shares."""
+    folder: str = ""
+    """Where the project lies on that machine."""
 
 
 class Generator:
@@ -39,20 +43,21 @@ class Generator:
     def __init__(self, place: LoadPlace, log: Path) -> None:
         self.place = place
         self._log = log
-        locust = [sys.executable, "-m", "locust", "-f", str(_LOCUSTFILE), "--headless", "--users", "1"]
-        command = [*place.enter, *locust, "--only-summary", "--exit-code-on-error", "0"]
+        with log.open("ab") as output:
+            self._child = self._start(output)
+
+    def _start(self, output: IO[bytes]) -> subprocess.Popen[bytes]:
         environment = {**os.environ, ORDERED: "1", "OPENBLAS_NUM_THREADS": "1"}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling Locust anew takes a second of every start
-        with log.open("ab") as output:
-            self._child = subprocess.Popen(
-                command,
-                env=environment,
-                cwd=_ROOT,
-                stdin=subprocess.PIPE,  # held open while the run lives: its end tells the process that the run is gone
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        return subprocess.Popen(
+            [*self.place.enter, sys.executable, *locust(ROOT)],
+            env=environment,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,  # held open while the run lives: its end tells the process that the run is gone
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
     def begin(self, settings: LoadSettings, folder: Path, monitoring_token: str) -> None:
         """Send what ``settings`` say. ``folder`` gets them as a file, and the log; the token no file ever holds.
@@ -61,15 +66,26 @@ class Generator:
         """
         name = f"load-{self.place.name}"
         self._log = self._log.rename(folder / f"{name}.log")
-        written = folder / f"{name}.json"
-        settings.save(written)
-        order = json.dumps({"settings": str(written), "monitoring_token": monitoring_token})
+        settings.save(folder / f"{name}.json")
+        self._send(settings, monitoring_token)
+
+    def _send(self, settings: LoadSettings, monitoring_token: str) -> None:
+        self._write(order(settings, monitoring_token))
+
+    def _write(self, line: str) -> bool:
+        """One line to it; false when nobody is there to read it."""
         assert self._child.stdin is not None
         try:
-            self._child.stdin.write(order.encode() + b"\n")
+            self._child.stdin.write(line.encode() + b"\n")
             self._child.stdin.flush()
         except BrokenPipeError:
-            return
+            return False
+        return True
+
+    @property
+    def clock_error(self) -> int:
+        """How far its record's times may be off either way, real nanoseconds: 0, as it shares this machine's clock."""
+        return 0
 
     @property
     def running(self) -> bool:
@@ -100,33 +116,3 @@ class Generator:
         """The end of its log."""
         text = self._log.read_text(errors="replace") if self._log.exists() else ""
         return "\n".join(text.splitlines()[-_TAIL_LINES:])
-
-
-class Reserve:
-    """Generators that wait for the next run. ``folder`` holds their logs until they begin."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._waiting: dict[LoadPlace, Generator] = {}
-
-    def fill(self, places: Sequence[LoadPlace]) -> None:
-        """Have one wait in each of these places; returns at once."""
-        for place in places:
-            if place not in self._waiting:
-                self._waiting[place] = self._new(place)
-
-    def take(self, place: LoadPlace) -> Generator:
-        """One for that place: that which waits, or a new one. From now on it is the taker's to end."""
-        waiting = self._waiting.pop(place, None)
-        if waiting is not None and not waiting.running:
-            waiting.dismiss()
-            waiting = None
-        return waiting or self._new(place)
-
-    def dismiss(self) -> None:
-        """End all that wait. Safe to call at any time."""
-        while self._waiting:
-            self._waiting.popitem()[1].dismiss()
-
-    def _new(self, place: LoadPlace) -> Generator:
-        return Generator(place, self._folder / f"waiting-{place.name}.log")

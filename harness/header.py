@@ -88,6 +88,10 @@ class Header:
     """Promises that cannot be kept under this fault: that they break is what must be seen."""
     sealed: bool = False
     """There is a seal (:mod:`harness.seal`) beside this header."""
+    unmeasured: tuple[str, ...] = ()
+    """The locations whose latencies are another place's: load ran elsewhere and was only routed as theirs."""
+    clock_error: Mapping[str, Duration] = field(default_factory=dict)
+    """By location: how far its requests' times may be off either way, as another machine's clock told them; none: 0."""
 
     @property
     def clock(self) -> Clock:
@@ -102,10 +106,11 @@ def to_json(header: Header) -> dict[str, Any]:
     values["objectives"] = {name: _plain(value) for name, value in vars(header.objectives).items()}
     values["deadline_seconds"] = header.deadline.seconds
     values["declared_lag_seconds"] = header.declared_lag.seconds
+    values["clock_error_seconds"] = {place: error.seconds for place, error in header.clock_error.items()}
     age = header.client.connection_age
     values["client"] = {"ttl": header.client.ttl, "connection_age_seconds": None if age is None else age.seconds}
     values["outcome"] = header.outcome.value if header.outcome else RUNNING
-    del values["deadline"], values["declared_lag"]
+    del values["deadline"], values["declared_lag"], values["clock_error"]
     return values
 
 
@@ -166,6 +171,8 @@ class _Fields:
             undisturbed=self._get("undisturbed", lambda value: tuple(map(_stream, value)), ()),
             breaking=self._get("breaking", _texts, ()),
             sealed=self._get("sealed", _flag, False),
+            unmeasured=self._get("unmeasured", _texts, ()),
+            clock_error=self._get("clock_error_seconds", _spans, {}),
         )
 
     def _get(self, name: str, convert: Callable[[Any], T], *default: T) -> T:
@@ -227,6 +234,13 @@ def _table(value: Any) -> dict[str, Any]:
 
 def _numbers(value: Any) -> dict[str, float]:
     return {key: _number(item) for key, item in _table(value).items()}
+
+
+def _spans(value: Any) -> dict[str, Duration]:
+    spans = {key: seconds(item) for key, item in _numbers(value).items()}
+    if any(span.nanoseconds < 0 for span in spans.values()):
+        raise ValueError(f"{value!r} has a span below 0")
+    return spans
 
 
 def _anchor(value: Any) -> Anchor:

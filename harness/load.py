@@ -17,8 +17,9 @@ import numpy as np
 
 from harness.clock import Clock, Duration, Instant, minutes, monotonic_nanoseconds, real_sleep, seconds
 from harness.errors import HarnessFault
-from harness.generators import Generator, LoadPlace, Reserve
+from harness.generators import Generator, LoadPlace
 from harness.requests import OPERATIONS, RECORD, SIZE, Outcome, Rows, address_text, decode
+from harness.reserve import Reserve
 from loadtests.settings import MIX, LoadSettings, checked
 
 _PATIENCE_REAL_SECONDS = 30.0
@@ -219,6 +220,11 @@ class Load:
         """The ids of the places' processes that run."""
         return [flow.generator.pid for flow in self._flows if flow.generator and flow.running]
 
+    def clock_errors(self) -> Mapping[str, Duration]:
+        """Of the places on other machines: how far their records' times may be off, either way; known at the end."""
+        errors = {flow.place.name: flow.generator.clock_error for flow in self._flows if flow.generator}
+        return {place: Duration(round(error * self._clock.speed)) for place, error in errors.items() if error}
+
     def stop(self) -> None:
         """End the traffic: requests under way finish and are recorded. Safe to call twice."""
         for flow in self._flows:
@@ -251,6 +257,7 @@ class Load:
             "connection_age_seconds": plan.connection_age.seconds,
             "ttl_policy": plan.ttl_policy,
             "nameserver": place.nameserver,
+            "subnet": place.subnet,
             "in_flight": plan.in_flight,
             "setup_seconds": plan.setup.seconds,
         }

@@ -152,10 +152,13 @@ def _latency_lines(group: str, runs: Sequence[Run], others: set[str], *, writes:
 
 def _latency(runs: Sequence[Run], place: str, *, writes: bool) -> Cell:
     """The latency of the steady states of a phase's runs, all together."""
-    tables, names = [], []
+    tables, names, strange = [], [], False
     for run in runs:
         header = run.record.header
         if place not in header.locations:
+            continue
+        if place in header.unmeasured:
+            strange = True
             continue
         meant = [name for name in header.operations if (name in header.writes) == writes and name not in ON_THE_SIDE]
         wanted = [header.operations.index(name) for name in meant]
@@ -165,7 +168,7 @@ def _latency(runs: Sequence[Run], place: str, *, writes: bool) -> Cell:
             tables.append(rows)
             names.append(run.name)
     if not tables:
-        return Cell()
+        return Cell(streams.UNMEASURED) if strange else Cell()
     p50, p95, _ = streams.percentiles(np.concatenate(tables))
     return Cell(f"{p50:.0f} / {p95:.0f} ms", {"p50_ms": p50, "p95_ms": p95}, tuple(names))
 

@@ -75,29 +75,69 @@ class Objectives:
 _SPANS = {f.name for f in fields(Objectives) if f.type == "Duration"}
 
 
-def parse(text: str, where: str) -> Mapping[str, Objectives]:
+def parse(
+    text: str, where: str, overrides: Mapping[str, Any] | None = None, whose: str = ""
+) -> Mapping[str, Objectives]:
     """Objectives by ``phase`` and by ``phase.scenario`` from TOML; a scenario inherits its phase's figures.
 
-    Spans are written in seconds under the field's name (``recovery_time = 60``). Raises ``BadInput`` that names
-    ``where`` and the field.
+    Spans are written in seconds under the field's name (``recovery_time = 60``). ``overrides`` are such tables too,
+    from the file ``whose``: they win over the figures of the same table, so that a scenario's own figure still wins
+    over what its phase owes there. Raises ``BadInput`` that names the file and the field.
     """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadInput(where, "TOML", str(error)) from error
+    other = overrides or {}
+    for phase in other:
+        if phase not in document:
+            raise BadInput(whose, f"objectives.{phase}", f"no such phase; one of {', '.join(document)}")
     found: dict[str, Objectives] = {}
-    for phase, table in document.items():
-        if not isinstance(table, dict):
-            raise BadInput(where, phase, "must be a table")
-        own = {key: value for key, value in table.items() if not isinstance(value, dict)}
-        found[phase] = _with(Objectives(), own, where, phase)
-        for scenario, values in table.items():
-            if isinstance(values, dict):
-                found[f"{phase}.{scenario}"] = _with(found[phase], values, where, f"{phase}.{scenario}")
+    for phase in document:
+        file, target = _table(document[phase], where, phase), _table(other.get(phase, {}), whose, f"objectives.{phase}")
+        owed = _with(Objectives(), _own(file), where, phase)
+        found[phase] = _with(owed, _own(target), whose, f"objectives.{phase}")
+        for scenario in dict.fromkeys((*_scenarios(file), *_scenarios(target))):
+            owed = _with(found[phase], file.get(scenario, {}), where, f"{phase}.{scenario}")
+            path = f"objectives.{phase}.{scenario}"
+            found[f"{phase}.{scenario}"] = _with(owed, target.get(scenario, {}), whose, path)
     return found
 
 
+def check(overrides: Mapping[str, Any], where: str, path: str) -> None:
+    """Raises ``BadInput`` for a figure in these tables that cannot be one, whatever the figures beside it are."""
+    for phase, table in overrides.items():
+        for key, value in _table(table, where, f"{path}.{phase}").items():
+            if isinstance(value, dict):
+                _changes(value, where, f"{path}.{phase}.{key}")
+        _changes(_own(table), where, f"{path}.{phase}")
+
+
+def _table(value: Any, where: str, path: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise BadInput(where, path, "must be a table")
+    return value
+
+
+def _own(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key: value for key, value in table.items() if not isinstance(value, dict)}
+
+
+def _scenarios(table: Mapping[str, Any]) -> list[str]:
+    return [key for key, value in table.items() if isinstance(value, dict)]
+
+
 def _with(base: Objectives, values: Mapping[str, Any], where: str, path: str) -> Objectives:
+    changes = _changes(values, where, path)
+    if "recovery_time" in changes and not base.write_recovery_source:
+        changes.setdefault("write_recovery_time", changes["recovery_time"])
+    merged = replace(base, **changes)
+    if merged.write_recovery_time > merged.recovery_time and not merged.write_recovery_source:
+        raise BadInput(where, f"{path}.write_recovery_source", "must name the page that excuses the longer time")
+    return merged
+
+
+def _changes(values: Mapping[str, Any], where: str, path: str) -> dict[str, Any]:
     known = {f.name for f in fields(Objectives)}
     changes: dict[str, Any] = {}
     for key, value in values.items():
@@ -105,12 +145,7 @@ def _with(base: Objectives, values: Mapping[str, Any], where: str, path: str) ->
         if key not in known:
             raise BadInput(where, field, f"unknown; one of {', '.join(sorted(known))}")
         changes[key] = _value(key, value, where, field)
-    if "recovery_time" in changes and not base.write_recovery_source:
-        changes.setdefault("write_recovery_time", changes["recovery_time"])
-    merged = replace(base, **changes)
-    if merged.write_recovery_time > merged.recovery_time and not merged.write_recovery_source:
-        raise BadInput(where, f"{path}.write_recovery_source", "must name the page that excuses the longer time")
-    return merged
+    return changes
 
 
 def _value(key: str, value: object, where: str, field: str) -> object:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness import objectives, timings
+from harness import timings
 from harness.clock import seconds
 from harness.cloud import configuration
 from harness.cloud.estate import Estate
@@ -14,7 +14,8 @@ from harness.configuration import Automation, Configuration
 from harness.errors import BadInput, Refused
 from harness.judges.feasibility import Owed, Survey, survey
 from harness.objectives import Objectives
-from harness.session import HOME, OBJECTIVES, reach_aws, reach_twin, target_file
+from harness.session import HOME, reach_aws, reach_twin, target_file
+from harness.session import owed as owed_by
 from harness.target import Target, load
 from harness.terraform import plan
 from harness.terraform.configuration import client_of, configuration_of
@@ -69,7 +70,7 @@ def of_plan(path: Path, target: str, assumed: Assumptions) -> tuple[Survey, str]
     client = client_of(shape.deadline_seconds, shape.connection_age_seconds)
     places = {place.name: place.nearest for place in wanted.locations}
     told = configuration_of(plan.read(path), places, client, assumed.host)
-    return _surveyed(told, assumed)
+    return _surveyed(told, assumed, owed_by(wanted, target_file(target)))
 
 
 def of_live(target: str, assumed: Assumptions) -> tuple[Survey, str]:
@@ -77,7 +78,7 @@ def of_live(target: str, assumed: Assumptions) -> tuple[Survey, str]:
     wanted = load(target_file(target))
     estate, phase = _reached(wanted)
     told = configuration.read(estate, configuration.nearest(estate))
-    return _surveyed(told, replace(assumed, phase=assumed.phase or phase))
+    return _surveyed(told, replace(assumed, phase=assumed.phase or phase), owed_by(wanted, target_file(target)))
 
 
 def _reached(wanted: Target) -> tuple[Estate, str]:
@@ -89,8 +90,7 @@ def _reached(wanted: Target) -> tuple[Estate, str]:
     return reach_twin(wanted, running), running.design
 
 
-def _surveyed(told: Configuration, assumed: Assumptions) -> tuple[Survey, str]:
-    table = objectives.parse(OBJECTIVES.read_text(), str(OBJECTIVES.relative_to(HOME)))
+def _surveyed(told: Configuration, assumed: Assumptions, table: Mapping[str, Objectives]) -> tuple[Survey, str]:
     phase = assumed.phase or phase_of(told)
     if phase not in _LAGS:
         raise BadInput("--phase", phase, "no such phase", f"One of {', '.join(_LAGS)}.")

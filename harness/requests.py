@@ -168,6 +168,11 @@ class RequestWriter:
         if os.write(self._descriptor, data) != SIZE:
             raise OSError(28, "short write to the record of requests")
 
+    def append(self, records: bytes) -> None:
+        """Append records that are whole already, as :func:`moved` makes them. Raises ``OSError`` as ``write`` does."""
+        for at in range(0, len(records), SIZE):
+            self._put(records[at : at + SIZE])
+
     def close(self) -> None:
         """Close the file; nothing may be written afterwards."""
         os.close(self._descriptor)
@@ -207,6 +212,23 @@ def decode(data: bytes, where: Path, first: int = 0) -> Rows:
     if len(wrong):
         raise Unreadable(f"{where}: {len(wrong)} damaged records, the first is number {first + int(wrong[0])}")
     return rows
+
+
+def moved(records: bytes, nanoseconds: int, where: Path, first: int = 0) -> bytes:
+    """Whole records with each of their times later by so much: from another machine's clock to this one's.
+
+    What was never sent stays so. Raises ``Unreadable`` as :func:`decode` does.
+    """
+    decode(records, where, first)
+    changed = bytearray(records)
+    rows = np.frombuffer(changed, RECORD)
+    for column in ("intended", "sent", "done"):
+        times = rows[column].astype(np.int64)
+        rows[column] = np.where(times == 0, 0, times + nanoseconds)
+    for at in range(0, len(changed), SIZE):
+        end = at + _BODY.size
+        changed[end : end + _CRC.size] = _CRC.pack(zlib.crc32(changed[at:end]))
+    return bytes(changed)
 
 
 def read(path: Path) -> Requests:

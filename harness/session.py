@@ -20,11 +20,12 @@ from harness.cloud.estate import Estate, Grasp
 from harness.cloud.session import Cloud
 from harness.data.remote import Hand
 from harness.errors import BadInput, CloudFault, Refused
-from harness.generators import Reserve
 from harness.header import read_header
 from harness.objectives import Objectives
+from harness.probes import names
 from harness.probes.names import NameServer
 from harness.record import HEADER_FILE
+from harness.reserve import Reserve
 from harness.safety import guard, lock
 from harness.safety.keys import Keys
 from harness.safety.table import Hold, Table
@@ -86,7 +87,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self.target = target.load(self.options.target)
-        self.objectives = dict(objectives.parse(_text(OBJECTIVES), str(OBJECTIVES.relative_to(HOME))))
+        self.objectives = owed(self.target, self.options.target)
         self.reserve = Reserve(self.folder)
 
     @property
@@ -199,6 +200,12 @@ class Session:
         return root.launch(phase, version, speed, HOME, root.BOOT_SECONDS, nursery=self._nursery)
 
 
+def owed(wanted: Target, where: Path) -> dict[str, Objectives]:
+    """What the platform behind a target owes, by phase and scenario. Raises ``BadInput`` for either file."""
+    own = str(OBJECTIVES.relative_to(HOME))
+    return dict(objectives.parse(_text(OBJECTIVES), own, wanted.objectives, str(where)))
+
+
 def is_moot(run: Path) -> bool:
     """Whether a run's twin is gone, and with it whatever the run left to undo."""
     header = read_header(run / HEADER_FILE)
@@ -208,18 +215,19 @@ def is_moot(run: Path) -> bool:
 
 def reach_twin(wanted: Target, running: root.State) -> Estate:
     """The estate of a running twin. Raises ``Refused`` where the guard says no."""
-    cloud = Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS)
+    cloud = Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS, roles=wanted.roles)
     return _estate(wanted, cloud, running.clock, NameServer("127.0.0.1", running.dns_port), guard.admit)
 
 
 def reach(wanted: Target) -> Grasp:
     """What an undo needs of a target, looking at nothing first. Raises ``Refused`` when no twin runs."""
     if wanted.target.kind != "twin":
-        return Grasp(Cloud(), wanted, Clock(1.0, Anchor.now()), _hands(wanted))
+        return Grasp(Cloud(roles=wanted.roles), wanted, Clock(1.0, Anchor.now()), _hands(wanted))
     running = root.status(HOME)
     if running is None:
         raise Refused("the twin is not running.", "Start it: gameday twin up.")
-    return Grasp(Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS), wanted, running.clock, _hands(wanted))
+    cloud = Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS, roles=wanted.roles)
+    return Grasp(cloud, wanted, running.clock, _hands(wanted))
 
 
 def table_of(cloud: Cloud, wanted: Target) -> Table | None:
@@ -235,9 +243,14 @@ def holder_name(stamp: str) -> str:
 
 def reach_aws(wanted: Target, *, without_lost: bool = False) -> Estate:
     """The estate of a target that is an AWS account. Raises ``Refused`` where the guard says no."""
-    clock, name_server = Clock(1.0, Anchor.now()), NameServer(_system_resolver())
+    pretending = any(wanted.asks_as(place) and not place.nameserver for place in wanted.locations)
+    own = names.authorities(wanted.api.host) if pretending else ()
+    clock, name_server = Clock(1.0, Anchor.now()), NameServer(_system_resolver(), authorities=own)
+    cloud = Cloud(roles=wanted.roles)
+    for hand in () if without_lost else wanted.hands[:1]:
+        guard.recognise(cloud, wanted, hand.region)  # before anything is read, too
     allow = guard.admit_survivors if without_lost else guard.admit
-    return _estate(wanted, Cloud(), clock, name_server, allow, without_lost=without_lost)
+    return _estate(wanted, cloud, clock, name_server, allow, without_lost=without_lost)
 
 
 def reach_survivors(name: str) -> Estate:
@@ -251,7 +264,7 @@ def reach_survivors(name: str) -> Estate:
     running = root.status(HOME)
     if running is None:
         raise Refused("no twin is running.", "Start one: gameday twin up --design active_passive")
-    cloud = Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS)
+    cloud = Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS, roles=wanted.roles)
     name_server = NameServer("127.0.0.1", running.dns_port)
     return _estate(wanted, cloud, running.clock, name_server, guard.admit_survivors, without_lost=True)
 
@@ -278,7 +291,7 @@ def _estate(
 
 
 def _hands(wanted: Target) -> dict[str, Hand]:
-    return {hand.region: Hand(hand.region, target.command(hand.enter), wanted.database) for hand in wanted.hands}
+    return {hand.region: Hand(hand.region, hand.interpreter(), wanted.database) for hand in wanted.hands}
 
 
 def _system_resolver() -> str:

@@ -4,6 +4,9 @@ Started by the harness with ``GAMEDAY_LOAD`` set, it waits for its order on stan
 
     locust -f loadtests/locustfile.py --host http://localhost:8080 --rate 20
 
+or by Locust's own master and workers, one user each: the locations that the master names are dealt out to the workers,
+and those of one location share its arrivals, each every so many-th (see ``docs/load-elsewhere.md``).
+
 One user is the location's clock (see ``arrivals.py``); more would only be more clocks. The record of requests is what
 counts; Locust's own figures are fed from it, from the time each request was due, in real milliseconds.
 """
@@ -13,6 +16,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +27,7 @@ from locust import User, constant, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.exception import StopUser
+from locust.runners import MasterRunner, WorkerRunner
 
 from harness.clock import Anchor, seconds, wall_stamp
 from harness.errors import BadInput, GamedayError
@@ -32,18 +37,21 @@ from loadtests.routing import Client, Reply, names
 from loadtests.settings import ORDERED, POLICIES, LoadSettings, checked, ordered
 from loadtests.users import Customer, Judged
 
+TOKEN = "GAMEDAY_MONITORING_TOKEN"
+"""The environment variable with the value of ``X-Monitoring-Token`` for a run by hand."""
 _log = logging.getLogger("gameday.load")
 _SHORTEST_SETUP = 5.0
 
 
 def _options(parser: LocustArgumentParser) -> None:
     group = parser.add_argument_group("game day", f"Ignored when {ORDERED} is set.")
-    group.add_argument("--location", default="here", help="Name of this place, for the record's file name")
-    group.add_argument("--rate", type=float, default=5.0, help="Arrivals per second")
+    group.add_argument("--location", default="here", help="Name of this place, for the record; A,B,C: of the workers'")
+    group.add_argument("--rate", type=float, default=5.0, help="Arrivals per second and location")
     group.add_argument("--deadline", type=float, default=5.0, help="Seconds a request may take")
     group.add_argument("--connection-age", type=float, default=20.0, help="Seconds a connection is used for")
     group.add_argument("--ttl-policy", choices=POLICIES, default="honour", help="What the client does with DNS answers")
     group.add_argument("--nameserver", default="", help="ip:port of the resolver; default: /etc/resolv.conf")
+    group.add_argument("--subnet", default="", help="Network whose clients the name server is told to answer")
     group.add_argument("--record", default="", help="File of requests to write")
 
 
@@ -51,24 +59,75 @@ _command_line: Any = events.init_command_line_parser  # Locust leaves its hooks 
 _command_line.add_listener(_options)
 
 
-def by_hand(options: Any) -> LoadSettings:
-    """The settings of a plain ``locust`` command line; the clock is real time. Raises ``BadInput``."""
+def _workers(environment: Environment) -> int:
+    options: Any = environment.parsed_options
+    return int(options.expect_workers)
+
+
+def _one_each(environment: Environment, **_: Any) -> None:
+    """A master has as many users as workers: Locust deals them out evenly."""
+    if isinstance(environment.runner, MasterRunner):
+        Visitors.fixed_count = _workers(environment)
+
+
+_ready: Any = events.init
+_ready.add_listener(_one_each)
+
+
+@dataclass(frozen=True)
+class Seat:
+    """One worker of several: its number, and how many there are."""
+
+    number: int = 0
+    of: int = 1
+
+    @classmethod
+    def taken(cls, environment: Environment) -> Seat:
+        """That of this process."""
+        runner = environment.runner
+        if not isinstance(runner, WorkerRunner):
+            return ALONE
+        return cls(runner.worker_index, _workers(environment))
+
+
+ALONE = Seat()
+
+
+def by_hand(options: Any, host: str, seat: Seat = ALONE) -> LoadSettings:
+    """The settings of a plain ``locust`` command line; the clock is real time. Raises ``BadInput``.
+
+    A location's arrivals are counted from the epoch, so that workers whose machines know the date send in turn.
+    """
     anchor = Anchor.now()
+    places = options.location.split(",")
+    if seat.number >= seat.of or seat.of < len(places):
+        problem = f"worker {seat.number + 1} of {seat.of}, for {len(places)} location(s)"
+        raise BadInput("command line", "expect_workers", problem, "Say how many workers there are, one a location.")
+    index = seat.number % len(places)
+    sharing = [number for number in range(seat.of) if number % len(places) == index]
+    period = round(1e9 / options.rate) if options.rate > 0 else 0
+    since = anchor.epoch_nanoseconds % (period * len(sharing)) if period else 0
     values = {
-        "host": options.host or "",
-        "location": options.location,
-        "location_index": 0,
-        "record": options.record or f"requests-{options.location}-{wall_stamp()}.bin",
+        "host": host,
+        "location": places[index],
+        "location_index": index,
+        "record": _record(options.record, places[index], seat),
         "anchor_monotonic_nanoseconds": anchor.monotonic_nanoseconds,
         "anchor_epoch_nanoseconds": anchor.epoch_nanoseconds,
-        "start_monotonic_nanoseconds": anchor.monotonic_nanoseconds,
-        "rate_per_second": options.rate,
+        "start_monotonic_nanoseconds": anchor.monotonic_nanoseconds - since + sharing.index(seat.number) * period,
+        "rate_per_second": options.rate / len(sharing),
+        "subnet": options.subnet,
         "deadline_seconds": options.deadline,
         "connection_age_seconds": options.connection_age,
         "ttl_policy": options.ttl_policy,
         "nameserver": options.nameserver,
     }
     return checked(values, "command line")
+
+
+def _record(given: str, place: str, seat: Seat) -> str:
+    path = Path(given or f"requests-{place}-{wall_stamp()}.bin")
+    return str(path if seat.of == 1 else path.with_stem(f"{path.stem}-{seat.number}"))
 
 
 class Traffic:
@@ -84,6 +143,7 @@ class Traffic:
             settings.speed,
             settings.real_deadline,
             forever=settings.ttl_policy == "ignore",
+            subnet=settings.subnet,
         )
         self._client = Client(
             settings.host,
@@ -148,7 +208,7 @@ class Traffic:
 
 
 class Visitors(User):
-    """The one user of a location: its arrivals' clock."""
+    """The one user of a process: the clock of its arrivals."""
 
     fixed_count = 1
     wait_time = constant(0)
@@ -158,7 +218,7 @@ class Visitors(User):
         """Send until the process ends; a set-up that fails ends the process with exit code 1."""
         line = FileObjectPosix(sys.stdin.fileno(), "rb", closefd=False) if ORDERED in os.environ else None
         try:
-            settings, token = ordered(line.readline()) if line else (by_hand(self.environment.parsed_options), "")
+            settings, token = ordered(line.readline()) if line else self._by_hand()
             traffic = Traffic(settings, token, self.environment)
         except (GamedayError, OSError) as error:
             self._give_up(error)
@@ -171,6 +231,11 @@ class Visitors(User):
         except GamedayError as error:
             self._give_up(error)
         raise StopUser  # or Locust would begin anew, with the record already there
+
+    def _by_hand(self) -> tuple[LoadSettings, str]:
+        environment = self.environment  # a worker is told the host by its master, and the options too
+        settings = by_hand(environment.parsed_options, environment.host or "", Seat.taken(environment))
+        return settings, os.environ.get(TOKEN, "")
 
     def _end_with_the_run(self, line: FileObjectPosix) -> None:
         """Whoever started this process holds its standard input open; when it dies, however it dies, so does this.

@@ -20,7 +20,6 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 import dns.exception
-import dns.resolver
 import gevent
 import gevent.socket
 import gevent.ssl
@@ -29,6 +28,7 @@ from geventhttpclient.response import HTTPParseError, HTTPResponse
 
 from harness.clock import monotonic_nanoseconds
 from harness.requests import NO_ADDRESS, Outcome
+from loadtests.lookup import AsThere, Look, by_resolver, servers
 
 _NANO = 1_000_000_000
 _CHUNK = 65536
@@ -71,9 +71,9 @@ class ResolvedNames:
     However many ask at once, one question is sent. With ``forever`` the first answer is never asked again.
     """
 
-    def __init__(self, host: str, resolver: dns.resolver.Resolver, speed: float, *, forever: bool) -> None:
+    def __init__(self, host: str, look: Look, speed: float, *, forever: bool) -> None:
         self._host = f"{host.rstrip('.')}."
-        self._resolver = resolver
+        self._look = look
         self._speed = speed
         self._forever = forever
         self._answer: tuple[str, ...] = ()
@@ -107,21 +107,20 @@ class ResolvedNames:
 
     def _learn(self) -> str:
         try:
-            answer = self._resolver.resolve(self._host, "A")
+            self._answer, ttl = self._look(self._host)
         except dns.exception.DNSException as error:
             return f"{self._host}: {error}"
         except OSError as error:
             return f"{self._host}: {error.strerror}"
-        ttl = answer.chaining_result.minimum_ttl
-        self._answer = tuple(sorted(record.address for record in answer))
         self._expires = monotonic_nanoseconds() + round(ttl / self._speed * _NANO)
         return ""
 
 
-def names(host: str, nameserver: str, speed: float, deadline: float, *, forever: bool) -> Names:
+def names(host: str, nameserver: str, speed: float, deadline: float, *, forever: bool, subnet: str = "") -> Names:
     """How to find ``host``: an address, ``localhost`` (RFC 6761: never asked), or a name by the location's resolver.
 
-    The resolver's deadline stays below ``deadline`` (real seconds), so that a dead resolver is told from a dead host.
+    With ``subnet`` it is looked up as by a client there, from the servers of ``nameserver``. The deadline of a look-up
+    stays below ``deadline`` (real seconds), so that a dead resolver is told from a dead host.
     """
     if host == "localhost":
         return FixedNames("127.0.0.1")
@@ -129,13 +128,11 @@ def names(host: str, nameserver: str, speed: float, deadline: float, *, forever:
         return FixedNames(str(ipaddress.IPv4Address(host)))
     except ValueError:
         pass  # a name then
-    resolver = dns.resolver.Resolver(configure=not nameserver)
-    if nameserver:
-        address, _, port = nameserver.rpartition(":")
-        resolver.nameservers = [address]
-        resolver.port = int(port)
-    resolver.lifetime = resolver.timeout = min(_RESOLVER_DEADLINE, deadline * 0.8)
-    return ResolvedNames(host, resolver, speed, forever=forever)
+    limit = min(_RESOLVER_DEADLINE, deadline * 0.8)
+    if not subnet:
+        return ResolvedNames(host, by_resolver(nameserver, limit), speed, forever=forever)
+    look = AsThere(servers(nameserver), subnet, limit, lambda other: by_resolver("", limit)(other))
+    return ResolvedNames(host, look, speed, forever=forever)
 
 
 class Answer(HTTPResponse):

@@ -1,7 +1,8 @@
-"""What one location's clients are told, as a file: the harness writes it, the Locust process reads it."""
+"""What one location's clients are told, as one line: the harness says it, the Locust process hears it."""
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -15,6 +16,8 @@ from harness.requests import OPERATIONS
 
 ORDERED = "GAMEDAY_LOAD"
 """The environment variable of a process that waits for its order on standard input: see :func:`ordered`."""
+
+_OPTIONS = ("--headless", "--users", "1", "--only-summary", "--exit-code-on-error", "0")
 
 POLICIES = ("honour", "ignore", "close")
 MIX: Mapping[str, int] = {"create_trigger": 2, "list_triggers": 1, "ponder_events": 2, "api_key_stats": 1}
@@ -51,7 +54,10 @@ class LoadSettings:
     """``honour``: a name's answer is kept for its TTL, and an idle connection is dropped when the answer changed.
     ``ignore``: the first answer is kept for ever. ``close``: as ``honour``, with a new connection for each request."""
     nameserver: str = ""
-    """``ip:port`` of the location's resolver; empty: the one in ``/etc/resolv.conf``."""
+    """``ip:port`` of the location's resolver; empty: the one in ``/etc/resolv.conf``. With ``subnet``: the servers of
+    the API's zone, parted by commas."""
+    subnet: str = ""
+    """The network of clients that names are looked up for, e.g. ``203.0.113.0/24``; empty: this machine's own."""
     in_flight: int = 400
     """Requests that may be under way at once; arrivals beyond are recorded as dropped."""
     setup_seconds: float = 15.0
@@ -82,30 +88,30 @@ class LoadSettings:
         path.write_text(json.dumps(asdict(self), indent=1) + "\n")
 
 
-def load(path: Path) -> LoadSettings:
-    """The settings in a file. Raises ``BadInput`` that names the file and the field."""
-    where = str(path)
-    try:
-        values = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise BadInput(where, "file", str(error)) from error
-    if not isinstance(values, dict):
-        raise BadInput(where, "file", "must be a JSON object")
-    return checked(values, where)
+def locust(root: Path) -> tuple[str, ...]:
+    """What Python is told to become one place's generator, in the project at ``root``."""
+    return ("-m", "locust", "-f", str(root / "loadtests" / "locustfile.py"), *_OPTIONS)
 
 
-def ordered(line: bytes) -> tuple[LoadSettings, str]:
-    """The settings and the value of ``X-Monitoring-Token`` (written to no file) that an order's line (JSON) tells of.
+def order(settings: LoadSettings, monitoring_token: str) -> str:
+    """The settings and the value of ``X-Monitoring-Token``, which no file ever holds, as one line of JSON."""
+    return json.dumps({"settings": asdict(settings), "monitoring_token": monitoring_token})
+
+
+def ordered(line: bytes | str) -> tuple[LoadSettings, str]:
+    """What :func:`order` says: the order itself, since no file of the harness's machine need be here.
 
     Raises ``BadInput``.
     """
     where = "standard input"
     try:
-        order = json.loads(line)
-        path, token = order["settings"], order["monitoring_token"]
+        told = json.loads(line)
+        values, token = told["settings"], told["monitoring_token"]
     except (ValueError, TypeError, KeyError) as error:
         raise BadInput(where, "order", f"not an order: {error!r}") from error
-    return load(Path(path)), token
+    if not isinstance(values, dict) or not isinstance(token, str):
+        raise BadInput(where, "order", "must be a table of settings and a text")
+    return checked(values, where), token
 
 
 def checked(values: Mapping[str, Any], where: str) -> LoadSettings:
@@ -136,7 +142,7 @@ def _check_numbers(settings: LoadSettings, where: str) -> None:
 
 
 def _check_words(settings: LoadSettings, where: str) -> None:
-    for name in ("host", "location", "record", "ready", "nameserver"):
+    for name in ("host", "location", "record", "ready", "nameserver", "subnet"):
         if not isinstance(getattr(settings, name), str):
             raise BadInput(where, name, f"must be text, not {getattr(settings, name)!r}")
     url = urlsplit(settings.host)
@@ -144,10 +150,22 @@ def _check_words(settings: LoadSettings, where: str) -> None:
         raise BadInput(where, "host", f"must be a URL such as http://api.example.com, not {settings.host!r}")
     if settings.ttl_policy not in POLICIES:
         raise BadInput(where, "ttl_policy", f"must be one of {', '.join(POLICIES)}, not {settings.ttl_policy!r}")
-    address, _, port = settings.nameserver.rpartition(":")
-    if settings.nameserver and not (address and port.isdigit()):
-        raise BadInput(where, "nameserver", f"must be ip:port, not {settings.nameserver!r}")
+    for one in settings.nameserver.split(",") if settings.nameserver else ():
+        address, _, port = one.rpartition(":")
+        if not (address and port.isdigit()):
+            raise BadInput(where, "nameserver", f"must be ip:port, not {one!r}")
+    if settings.subnet:
+        _check_subnet(settings, where)
     _check_mix(settings.mix, where)
+
+
+def _check_subnet(settings: LoadSettings, where: str) -> None:
+    try:
+        ipaddress.IPv4Network(settings.subnet)
+    except ValueError as error:
+        raise BadInput(where, "subnet", f"must be a network such as 203.0.113.0/24: {error}") from error
+    if not settings.nameserver:
+        raise BadInput(where, "nameserver", "is missing: a resolver of this place would tell its own subnet, not that")
 
 
 def _check_mix(mix: object, where: str) -> None:

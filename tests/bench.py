@@ -13,7 +13,7 @@ from harness.cloud import discovery
 from harness.generators import LoadPlace
 from harness.load import Load, LoadPlan
 from harness.session import HOME, reach_twin, target_file
-from harness.target import command, load
+from harness.target import load
 from harness.twin import root
 from harness.twin.state import State
 from loadtests.settings import MIX
@@ -71,7 +71,7 @@ def discovery_status(estate) -> bool:
 
 def put_load(state: State, folder: Path) -> None:
     wanted = load(target_file("twin"))
-    places = [LoadPlace(place.name, index, command(place.enter)) for index, place in enumerate(wanted.locations)]
+    places = [LoadPlace(place.name, index, place.way) for index, place in enumerate(wanted.locations)]
     plan = LoadPlan(
         f"http://{wanted.api.host}:{wanted.api.port}", {place.name: 30.0 for place in wanted.locations}, dict(MIX)
     )

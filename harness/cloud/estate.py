@@ -16,7 +16,7 @@ from harness.data.remote import Hand
 from harness.data.witness import Door
 from harness.errors import CloudFault, HarnessFault, Refused
 from harness.probes import names
-from harness.target import Place, Target, command
+from harness.target import Place, Target
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,13 @@ class Estate(Grasp):
 
     def leads(self, place: Place) -> str:
         """The region that the API's name leads clients of a location to now; empty when to none that is known."""
-        given = set(names.ask(self.name_server, self.target.api.host, place.subnet).addresses)
+        given = set(self.answer(place).addresses)
         return next((name for name in self.platform.load_balancers if given & set(self.addresses(name))), "")
 
-    def enter(self, place: Place) -> tuple[str, ...]:
-        """The words that put a command at that location."""
-        return command(place.enter)
+    def answer(self, place: Place) -> names.Answer:
+        """What DNS answers clients of a location now that ask for the API. Raises ``CloudFault`` without an answer."""
+        server = names.NameServer.of(place.nameserver) if place.nameserver else self.name_server
+        return names.ask(server, self.target.api.host, place.subnet)
 
     def door(self, region: str) -> Door:
         """The way to the service of one region, past all routing."""

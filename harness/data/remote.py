@@ -6,7 +6,6 @@ import json
 import os
 import select
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -20,12 +19,13 @@ from harness.target import DatabaseAccess
 class Hand:
     """One process in one region, started at the first question; safe to use from several threads.
 
+    ``python``: the words that begin a Python command there (:meth:`harness.target.There.interpreter`).
     Raises ``CloudFault`` (code ``Unreachable``) when the question failed or its time limit passed.
     """
 
-    def __init__(self, region: str, enter: Sequence[str], access: DatabaseAccess) -> None:
+    def __init__(self, region: str, python: Sequence[str], access: DatabaseAccess) -> None:
         self.region = region
-        self._enter = tuple(enter)
+        self._python = tuple(python)
         self._access = access
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -105,7 +105,7 @@ class Hand:
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(
-                [*self._enter, sys.executable, "-m", "harness.data.hand"],
+                [*self._python, "-m", "harness.data.hand"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,

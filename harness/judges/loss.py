@@ -8,10 +8,11 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from harness.clock import Instant, seconds
+from harness.clock import ZERO, Duration, Instant, seconds
 from harness.judges import lapses, windows
 from harness.judges.lapses import Lapse
 from harness.judges.once import once
+from harness.judges.streams import clock_error
 from harness.ledger import Ledger, ReadBack, Standing
 from harness.record import Record
 from harness.requests import address_text
@@ -33,6 +34,8 @@ class Losses:
     readback: ReadBack
     began: Instant
     """When the steady state began; rows from before are another run's."""
+    clock_error: Duration = ZERO
+    """How far the times of the writes may be off, as other machines' clocks told them."""
 
     @cached_property
     def rows(self) -> npt.NDArray[np.int32]:
@@ -61,7 +64,7 @@ class Losses:
         promoted = self.readback.promoted_at
         if promoted is None:
             return np.zeros(len(self.lost), np.bool_)
-        astray: Mask = self.lost & (self.ledger.writes["sent_at"] > promoted)
+        astray: Mask = self.lost & (self.ledger.writes["sent_at"] > promoted + self.clock_error.nanoseconds)
         return astray
 
     @cached_property
@@ -160,7 +163,7 @@ def losses(record: Record) -> Losses | None:
     ledger = record.ledger
     if ledger is None or record.readback is None or not ledger.role("writer"):
         return None
-    return Losses(ledger, record.readback, windows.begin(record))
+    return Losses(ledger, record.readback, windows.begin(record), clock_error(record))
 
 
 def no_lost_writes(record: Record) -> Verdict:

@@ -11,7 +11,7 @@ from harness.clock import ZERO, Duration, Instant
 from harness.judges import windows
 from harness.judges.once import once
 from harness.judges.spells import Spell, spells
-from harness.judges.streams import Stream, Turn, longest_gap, lucky, outages, percentiles, settled, streams, turn
+from harness.judges.streams import Stream, Turn, clock_error, longest_gap, lucky, outages, settled, streams, turn
 from harness.judges.windows import HOLD, HOLD_ARRIVALS, Window
 from harness.record import Record
 from harness.verdicts import Number, Ruling
@@ -41,7 +41,10 @@ class Recovery:
 
     @property
     def error(self) -> Duration | None:
-        """The gap between the last bad and the first good arrival, and the time that the fault took to bite."""
+        """The gap between the last bad and the first good arrival, and the time that the fault took to bite.
+
+        Where another machine's clock told the arrivals' times, this and ``more`` hold what that clock may be off.
+        """
         return None if self.time is None else self.time - self.surely_down
 
     @property
@@ -104,7 +107,7 @@ class Recovery:
     def row(self) -> dict[str, Number]:
         """The stream as a row of evidence."""
         rows = self.stream.rows
-        p50, p95, p99 = percentiles(rows)
+        p50, p95, p99 = self.stream.latencies()
         gap = longest_gap(self.stream.times, self.stream.good, self.window.began, self.window.ended)
         return {
             "fault": self.window.fault.fault,
@@ -141,7 +144,7 @@ def recoveries_in(record: Record, window: Window) -> list[Recovery]:
     seen = [stream for stream in streams(record, window.began, window.ended) if len(stream.good)]
     found = [(stream, _turn(stream, objective)) for stream in seen]
     disturbed = [stream for stream, one in found if one is None or one.index]
-    bites = _bites(window, disturbed)
+    bites = _bites(record, window, disturbed)
     return [
         _recovery(record, window, stream, one, bites, blurs.get((stream.location, stream.operation), ZERO))
         for stream, one in found
@@ -155,19 +158,30 @@ def _turn(stream: Stream, objective: float) -> Turn | None:
 
 @once
 def _blurs(record: Record) -> dict[tuple[str, str], Duration]:
-    """For each stream the time within which 99 of 100 good answers came in the steady state."""
+    """For each stream the time within which 99 of 100 good answers came in the steady state.
+
+    What the clock that told their times may be off comes on top.
+    """
     found = {}
     for stream in streams(record, *windows.calm(record)):
         if stream.good.any():
             rows = stream.rows[stream.good]
             latency = np.percentile(rows["done"] - rows["intended"], 99)
-            found[stream.location, stream.operation] = Duration(round(float(latency)))
+            own = Duration(round(float(latency)))
+            found[stream.location, stream.operation] = own + clock_error(record, stream.location)
     return found
 
 
-def _bites(window: Window, disturbed: Sequence[Stream]) -> Instant:
-    """The latest instant at which the fault can have taken effect: it was proven, or an arrival met it."""
-    proofs = [Instant(int(stream.times[~stream.good][0])) for stream in disturbed if not stream.good.all()]
+def _bites(record: Record, window: Window, disturbed: Sequence[Stream]) -> Instant:
+    """The latest instant at which the fault can have taken effect: it was proven, or an arrival met it.
+
+    What another machine's clock told may have been later by the error of that clock.
+    """
+    proofs = [
+        Instant(int(stream.times[~stream.good][0])) + clock_error(record, stream.location)
+        for stream in disturbed
+        if not stream.good.all()
+    ]
     if window.fault.bites_at:
         proofs.append(Instant(window.fault.bites_at))
     return max(window.began, min(proofs, default=window.began))

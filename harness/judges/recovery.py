@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.clock import Instant
 from harness.judges import anatomy, windows
 from harness.judges.outage import Recovery, recoveries, worst
-from harness.judges.streams import between, good, percentiles, streams
+from harness.judges.streams import UNMEASURED, between, good, measured, percentiles, streams
 from harness.record import Record
 from harness.verdicts import Number, Ruling, Verdict
 
@@ -20,7 +20,7 @@ def recovery(record: Record) -> Verdict:
     time is not counted: a platform has one minute for all that a fault brings (:mod:`harness.judges.spells`).
     Writes are held against ``write_recovery_time``, all else against ``recovery_time``. The scenario's figure is the
     worst of all locations and operations. UNKNOWN when the error bar straddles the objective.
-    Units: AWS seconds; latencies in ms from the intended time.
+    Units: AWS seconds; latencies in ms from the intended time, of the locations that were really measured from.
 
     Source: DESIGN.md, section 5; the stages against https://docs.aws.amazon.com/whitepapers/latest/
     disaster-recovery-workloads-on-aws/disaster-recovery-options-in-the-cloud.html
@@ -60,8 +60,8 @@ def _figures(record: Record, one: Recovery) -> dict[str, Number]:
     }
     for name, began, ended in _spans(record):
         rows = between(record.traffic, began, ended)
-        p50, p95, p99 = percentiles(rows)
-        flags = good(record, rows)
+        flags, own = good(record, rows), measured(record, rows)
+        p50, p95, p99 = percentiles(own) if len(own) or not len(rows) else (UNMEASURED,) * 3
         figures[f"availability_{name}"] = round(float(flags.mean()), 6) if len(rows) else None
         figures |= {f"p50_{name}_ms": p50, f"p95_{name}_ms": p95, f"p99_{name}_ms": p99}
     return figures
@@ -81,7 +81,7 @@ def availability(record: Record) -> list[dict[str, Number]]:
     for name, began, ended in _spans(record):
         for stream in streams(record, began, ended):
             if len(stream.good):
-                p50, p95, p99 = percentiles(stream.rows)
+                p50, p95, p99 = stream.latencies()
                 rows.append({
                     "when": name, "location": stream.location, "operation": stream.operation,
                     "arrivals": len(stream.good), "success_ratio": round(stream.ratio(), 6),

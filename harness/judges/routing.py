@@ -13,7 +13,7 @@ from harness.clock import ZERO, Instant, seconds
 from harness.judges import addresses, homecoming, windows
 from harness.judges.once import once
 from harness.judges.outage import recoveries
-from harness.judges.streams import Flags, Times, excess, streams, tolerance, turn
+from harness.judges.streams import Flags, Times, clock_error, excess, streams, tolerance, turn
 from harness.judges.windows import Window
 from harness.record import Record, Traffic
 from harness.timeline import DnsAnswered, of
@@ -163,11 +163,11 @@ def _judge_move(
     if move is None:
         ruling = Ruling.BROKEN if window.span > limit else Ruling.UNKNOWN
         return ruling, f"{location} had not moved to its next region when the fault was undone, after {window.span}"
-    took = move[0] - window.began
+    took, error = move[0] - window.began, clock_error(record, location)
     row["moved_seconds"] = round(took.seconds, 3)
-    if move[1] - window.began > limit:
+    if move[1] - window.began > limit + error:
         return Ruling.BROKEN, f"{location} reached its next region only after {took} (allowed: {limit})"
-    if took > limit:
+    if took + error > limit:
         return Ruling.UNKNOWN, f"{location} reached its next region after about {took}: too close to {limit} to say"
     return Ruling.KEPT, f"every location was served by its nearest healthy region; the last moved after {took}"
 
@@ -241,8 +241,12 @@ def _back(record: Record, part: Served, undone: Instant, ended: Instant, rows: l
     if took is None:
         ruling = Ruling.BROKEN if len(home) and ended - undone > limit else Ruling.UNKNOWN
         return ruling, f"{part.location} was not back at its nearest region {ended - undone} after the undo"
-    if took > limit:
+    error = clock_error(record, part.location)
+    if took > limit + error:
         return Ruling.BROKEN, f"{part.location} was back at its nearest region {took} after the undo (allowed: {limit})"
+    if took + error > limit:
+        reason = f"{part.location} was back at its nearest region {took} after the undo: too close to {limit} to say"
+        return Ruling.UNKNOWN, reason
     return Ruling.KEPT, f"every location was back at its nearest region within {limit} of the undo"
 
 

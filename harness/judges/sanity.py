@@ -7,7 +7,7 @@ import numpy as np
 from harness.clock import Duration, Instant, seconds
 from harness.judges import addresses, windows
 from harness.judges.once import once
-from harness.judges.streams import BLIP_ARRIVALS, Flags, Times, between, good, streams
+from harness.judges.streams import BLIP_ARRIVALS, Flags, Times, between, clock_error, good, streams
 from harness.judges.windows import Window
 from harness.record import Record, Traffic
 from harness.requests import Outcome as Ending
@@ -20,6 +20,8 @@ GAP_ARRIVALS = 10
 """So many scheduled arrivals in a row must not be missing."""
 STOPPING = seconds(20)
 """One location's clients may end so much earlier than another's, since they are stopped one after the other."""
+CLOCK = seconds(0.5)
+"""What another machine's clock may be off at the most."""
 LATE_SHARE = 0.5
 """In the steady state 99 of 100 requests must have left within this share of their deadline."""
 
@@ -79,6 +81,9 @@ def of_the_traffic(record: Record) -> list[str]:
     for code, location in enumerate(record.header.locations):
         rows = record.traffic[record.traffic["location"] == code]
         rate = record.header.rate_per_second.get(location, 0.0)
+        error = clock_error(record, location)
+        if error > CLOCK:
+            doubts.append(f"the clock of {location} is only known to ± {error}: nothing there can be timed")
         if not rate:
             doubts.append(f"the header gives no rate for {location}")
         else:

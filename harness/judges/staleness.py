@@ -16,6 +16,7 @@ import numpy.typing as npt
 from harness.clock import Duration, Instant, milliseconds
 from harness.judges import windows
 from harness.judges.guarantees import DATED, EVENTS, Missed, backward, longest, of_operation, own_writes_missed
+from harness.judges.streams import clock_error
 from harness.record import Record, Traffic
 from harness.verdicts import Number, Ruling, Verdict
 
@@ -39,7 +40,8 @@ class Reads:
     age: npt.NDArray[np.int64]
     """From the newest event that it showed to the answer: an upper bound, which also counts that nothing happened."""
     resolution: Duration
-    """So old an event can be without any read having shown it: the p99 gap between reads of one location."""
+    """So old an event can be without any read having shown it: the p99 gap between reads of one location, and what
+    another machine's clock may be off."""
 
 
 def reads(record: Record) -> Reads | None:
@@ -52,7 +54,7 @@ def reads(record: Record) -> Reads | None:
     known = np.unique(np.concatenate((shown, _happened(record), [_NEVER])))
     newer = known[np.searchsorted(known, shown + _ROUNDING.nanoseconds, side="right")]
     missed = rows["sent"] - np.minimum(newer, rows["sent"])
-    return Reads(rows, missed, rows["done"] - shown, _resolution(rows))
+    return Reads(rows, missed, rows["done"] - shown, _resolution(rows) + clock_error(record))
 
 
 def _happened(record: Record) -> npt.NDArray[np.int64]:

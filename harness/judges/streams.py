@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from harness.clock import Duration, Instant
+from harness.clock import ZERO, Duration, Instant
 from harness.record import Record, Traffic
 from harness.requests import Outcome
+from harness.verdicts import Number
 
 Flags = npt.NDArray[np.bool_]
 Times = npt.NDArray[np.int64]
@@ -25,6 +26,8 @@ BLIP_ARRIVALS = 2
 """So many bad arrivals beyond the ratio are noise, or as many as arrive in half a second where that is more."""
 LATELY = 20
 """The share of good arrivals within an outage is that among so many before its last bad one."""
+UNMEASURED = "not measured from there"
+"""Instead of a latency from a location that load was only routed as."""
 LUCK_ARRIVALS = 10
 """No longer a row of good arrivals is luck: where so many succeed, it is the objective that tells up from down."""
 BY_LUCK = 0.01
@@ -39,6 +42,8 @@ class Stream:
     operation: str
     rows: Traffic
     good: Flags
+    measured: bool = True
+    """Whether its latencies are its location's own."""
 
     @property
     def times(self) -> Times:
@@ -49,6 +54,10 @@ class Stream:
     def ratio(self) -> float:
         """The share of good arrivals; 1 when there were none."""
         return float(self.good.mean()) if len(self.good) else 1.0
+
+    def latencies(self) -> tuple[Number, Number, Number]:
+        """p50, p95 and p99 as :func:`percentiles` gives them; in words where another place's were measured."""
+        return percentiles(self.rows) if self.measured else (UNMEASURED, UNMEASURED, UNMEASURED)
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,20 @@ def streams(record: Record, began: Instant, ended: Instant) -> Iterator[Stream]:
                 continue
             rows = between(record.streams.get((location_code, operation_code), nothing), began, ended)
             rows = rows[rows["done"] < ended.nanoseconds]
-            yield Stream(location, operation, rows, good(record, rows))
+            yield Stream(location, operation, rows, good(record, rows), location not in record.header.unmeasured)
+
+
+def clock_error(record: Record, location: str | None = None) -> Duration:
+    """How far the times of a location's arrivals may be off, either way; without one, those of any location."""
+    errors = record.header.clock_error
+    return errors.get(location, ZERO) if location is not None else max(errors.values(), default=ZERO)
+
+
+def measured(record: Record, rows: Traffic) -> Traffic:
+    """The arrivals from the locations whose latencies are their own."""
+    strange = [code for code, place in enumerate(record.header.locations) if place in record.header.unmeasured]
+    part: Traffic = rows[~np.isin(rows["location"], strange)] if strange else rows
+    return part
 
 
 def tolerance(times: Times) -> float:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from types import TracebackType
 
 from harness.clock import Clock, Instant, monotonic_nanoseconds, seconds
 from harness.errors import HarnessFault
+from harness.target import There
 
 _INTERVAL = seconds(0.5)
 _TIMEOUT = seconds(3)
@@ -19,16 +19,18 @@ _TIMEOUT = seconds(3)
 class Darkness:
     """Tries every address from one location, new and established connections, until it is closed.
 
-    The process runs behind the location's ``enter`` prefix; results are read as they come.
+    The process runs behind the location's ``enter`` prefix; results are read as they come. Another machine's clock says
+    nothing here: what is tried there happened, at the latest, when its result came.
     """
 
-    def __init__(self, clock: Clock, enter: Sequence[str], addresses: Sequence[str], port: int, path: str) -> None:
+    def __init__(self, clock: Clock, place: There, addresses: Sequence[str], port: int, path: str) -> None:
         self._clock = clock
+        self._elsewhere = place.elsewhere
         self._addresses = tuple(addresses)
         interval, timeout = (max(0.05, clock.real_seconds(span)) for span in (_INTERVAL, _TIMEOUT))
         shape = [str(port), f"{interval:.3f}", f"{timeout:.3f}", path]
         self._process = subprocess.Popen(
-            [*enter, sys.executable, "-m", "harness.probes.reach", *shape, *addresses],
+            [*place.interpreter(), "-m", "harness.probes.reach", *shape, *addresses],
             stdout=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
@@ -77,4 +79,5 @@ class Darkness:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             seen = json.loads(line)
-            self._last[seen["address"], seen["kind"]] = (seen["at"], seen["result"])
+            at = monotonic_nanoseconds() if self._elsewhere else seen["at"]
+            self._last[seen["address"], seen["kind"]] = (at, seen["result"])

@@ -1,4 +1,9 @@
-"""What the authoritative name servers answer, asked as if from a client location (EDNS client subnet, RFC 7871)."""
+"""What the authoritative name servers answer, asked as if from a client location (EDNS client subnet, RFC 7871).
+
+Route 53's own name servers heed a client's subnet; most resolvers put their own in its place or none at all. So the
+servers of the API's zone are asked themselves, and a resolver only for what they leave to another zone.
+Source: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/routing-policy-edns0.html
+"""
 
 from __future__ import annotations
 
@@ -10,8 +15,9 @@ import dns.message
 import dns.query
 import dns.rcode
 import dns.rdatatype
+import dns.resolver
 
-from harness.errors import CloudFault
+from harness.errors import CloudFault, Refused
 
 _LIMIT_SECONDS = 1.0
 
@@ -22,6 +28,17 @@ class NameServer:
 
     address: str
     port: int = 53
+    authorities: tuple[NameServer, ...] = ()
+    """The servers of the API's zone, where this one is a resolver; they are asked whatever is asked with a subnet."""
+
+    @classmethod
+    def of(cls, text: str) -> NameServer:
+        """The server of an ``ip:port``."""
+        address, _, port = text.rpartition(":")
+        return cls(address, int(port))
+
+    def __str__(self) -> str:
+        return f"{self.address}:{self.port}"
 
 
 @dataclass(frozen=True)
@@ -36,8 +53,42 @@ class Answer:
 def ask(server: NameServer, name: str, subnet: str | None = None) -> Answer:
     """The A answer for ``name`` as clients in ``subnet`` get it; no addresses when the name has none.
 
-    Raises ``CloudFault`` when no answer came within a second.
+    Raises ``CloudFault`` when no answer came within a second, from none of the zone's servers where those are asked.
     """
+    if not (subnet and server.authorities):
+        return _ask(server, name, subnet)
+    answer = _first(server.authorities, name, subnet)
+    if answer.addresses or not answer.chain:
+        return answer
+    rest = _ask(server, answer.chain[-1], None)
+    return Answer(rest.addresses, answer.chain + rest.chain, min(answer.ttl_seconds, rest.ttl_seconds))
+
+
+def authorities(host: str) -> tuple[NameServer, ...]:
+    """The name servers of the zone that ``host`` is in, as this machine's resolver finds them. Raises ``Refused``."""
+    try:
+        zone = dns.resolver.zone_for_name(host)
+        names = [record.target for record in dns.resolver.resolve(zone, "NS")]
+        found = [record.address for name in names for record in dns.resolver.resolve(name, "A")]
+    except (dns.exception.DNSException, OSError) as error:
+        raise Refused(
+            f"the name servers of {host} cannot be found: {error}.",
+            "Is its zone delegated? Else name one as `nameserver` of each location.",
+        ) from error
+    return tuple(map(NameServer, found))
+
+
+def _first(servers: tuple[NameServer, ...], name: str, subnet: str) -> Answer:
+    """The answer of the first server that gives one; one of four that is silent must not look like an outage."""
+    for server in servers[:-1]:
+        try:
+            return _ask(server, name, subnet)
+        except CloudFault:
+            continue
+    return _ask(servers[-1], name, subnet)
+
+
+def _ask(server: NameServer, name: str, subnet: str | None) -> Answer:
     options: list[dns.edns.Option] = []
     if subnet:
         address, _, width = subnet.partition("/")

@@ -18,7 +18,6 @@ from harness.cloud import discovery, doubts, observation
 from harness.cloud.estate import Estate
 from harness.cloud.observation import AlarmSeen
 from harness.errors import CloudFault
-from harness.probes import names
 from harness.probes.health import Endpoint
 from harness.timeline import (
     BEGAN,
@@ -137,7 +136,7 @@ class Observers:
 
     def _look_at_names(self) -> None:
         for place in self._estate.target.locations:
-            answer = names.ask(self._estate.name_server, self._estate.target.api.host, place.subnet)
+            answer = self._estate.answer(place)
             region = self._region_of(answer.addresses)
             if self.sight.serving.get(place.name) != region:
                 self.sight.serving[place.name] = region

@@ -297,7 +297,8 @@ def _notes(record: Record) -> list[str]:
 
 def _limits(record: Record, shown: Axis) -> tuple[float, float]:
     """The same limits for every location's latency, or they could not be compared."""
-    found = [series.latencies(record, place, shown) for place in record.header.locations]
+    measured = [place for place in record.header.locations if place not in record.header.unmeasured]
+    found = [series.latencies(record, place, shown) for place in measured]
     lows = [float(np.nanmin(one.p50)) for one in found if len(one.p50)]
     highs = [float(np.nanmax(one.p95)) for one in found if len(one.p95)]
     return min([0.01, *lows]) * 0.7, max([record.header.deadline.seconds, *highs]) * 1.6

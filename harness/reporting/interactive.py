@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness import timeline
-from harness.judges.streams import good
+from harness.judges.streams import UNMEASURED, good
 from harness.record import Record, Traffic
 from harness.reporting import markup, palette, series
 from harness.reporting.series import Axis
@@ -114,8 +114,9 @@ def _figure(record: Record, shown: Axis) -> dict[str, Any]:
     height = 1 / max(1, len(panels))
     for number, name in enumerate(panels):
         top = 1 - number * height
+        strange = f" ({UNMEASURED})" if name in record.header.unmeasured else ""
         layout[f"yaxis{number + 1 if number else ''}"] = {
-            "title": {"text": f"{name}, s"},
+            "title": {"text": f"{name}, s{strange}"},
             **({} if name == "replica lag" else {"type": "log", "dtick": 1, "matches": "y" if number else None}),
             "domain": [max(0.0, top - height * 0.88), top],
         }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from harness.judges.streams import UNMEASURED
 from harness.reporting import figures, markup
 from harness.reporting.matrix_page import MATRIX_FILE
 from harness.reporting.phase_report import PhaseReport, variables
@@ -147,7 +148,7 @@ def evidence(run: Run) -> str:
             body.append(markup.folded(f"{name}: figures", markup.table(rows)))
         for table, rows in verdict["evidence"].items():
             body.append(markup.folded(f"{name}: {table.replace('_', ' ')}", markup.table(rows)))
-    body += [f"<p>{markup.escape(part)}</p>" for part in (*_findings(run), *run["damage"])]
+    body += [f"<p>{markup.escape(part)}</p>" for part in (*_findings(run), *_elsewhere(run["client"]), *run["damage"])]
     body += ["<h2>The scenario</h2>", *(f"<p>{markup.escape(part)}</p>" for part in run["story"].split("\n\n"))]
     return markup.page(_title(run), "\n".join(part for part in body if part))
 
@@ -160,6 +161,16 @@ def _verdicts(verdicts: Sequence[Mapping[str, Any]]) -> str:
         ruled = markup.badge(Ruling[verdict["ruling"]])
         rows.append(f"<tr><td>{ruled}</td><td>{name}</td><td>{markup.escape(verdict['reason'])}</td></tr>")
     return f"<table><tr><th></th><th>promise</th><th>why</th></tr>\n{''.join(rows)}</table>"
+
+
+def _elsewhere(client: Mapping[str, Any]) -> list[str]:
+    """What is to be known of load that did not run where its clients are, or not on the harness's own machine."""
+    places = client.get("unmeasured", ())
+    told = [f"Latencies from {', '.join(places)}: {UNMEASURED}, load was only routed as from there."] if places else []
+    return told + [
+        f"Times from {place} are another machine's: they may be off by up to {error * 1000:.1f} ms, either way."
+        for place, error in client.get("clock_error_seconds", {}).items()
+    ]
 
 
 def _findings(run: Run) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.judges.anatomy import Stage
+from harness.judges.streams import UNMEASURED
 from harness.record import Record
 from harness.reporting import palette, series
 from harness.reporting.series import Axis, Bracket, Mark, Span
@@ -49,7 +50,10 @@ def rates(axes: Axes, record: Record, location: str, shown: Axis) -> None:
 
 
 def latency(axes: Axes, record: Record, location: str, shown: Axis, limits: tuple[float, float]) -> None:
-    """p50 and p95 from the intended time, logarithmic, beside the clients' deadline."""
+    """p50 and p95 from the intended time, logarithmic, beside the clients' deadline; none that is another place's."""
+    if location in record.header.unmeasured:
+        nothing(axes, UNMEASURED)
+        return
     found = series.latencies(record, location, shown)
     axes.set_yscale("log")
     axes.set_ylim(*limits)

@@ -88,7 +88,12 @@ def to_json(record: Record, verdicts: Sequence[Verdict], stages: Sequence[Stage]
              "ended_by": one.ended_by, "fidelity": one.fault.fidelity}
             for one in windows.windows(record)
         ],
-        "client": {"ttl": header.client.ttl, "connection_age_seconds": None if age is None else age.seconds},
+        "client": {
+            "ttl": header.client.ttl,
+            "connection_age_seconds": None if age is None else age.seconds,
+            "unmeasured": list(header.unmeasured),
+            "clock_error_seconds": {place: error.seconds for place, error in header.clock_error.items()},
+        },
         "verdicts": [
             {
                 "promise": verdict.promise,

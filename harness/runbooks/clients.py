@@ -16,7 +16,6 @@ from harness.cloud.estate import Estate
 from harness.cloud.orders import Order
 from harness.cloud.session import GLOBAL_REGION
 from harness.errors import Refused
-from harness.probes import names
 from harness.procedures import Drain, Return
 from harness.runbooks.step import Look, Runbook, Step
 
@@ -110,7 +109,7 @@ def _led(estate: Estate, region: str, *, away: bool) -> Look:
     nearest = configuration.nearest(estate)
     led, astray = [], []
     for place in estate.target.locations:
-        there = bool(known & set(names.ask(estate.name_server, estate.target.api.host, place.subnet).addresses))
+        there = bool(known & set(estate.answer(place).addresses))
         led += [place.name] if there else []
         astray += [place.name] if not there and nearest[place.name][0] == region else []
     if away:

@@ -18,7 +18,7 @@ from harness.cloud.discovery import Platform
 from harness.cloud.session import GLOBAL_REGION, Cloud
 from harness.errors import CloudFault, Refused
 from harness.safety import notices, production, quiet
-from harness.target import Target
+from harness.target import Role, Target
 
 _LOG = logging.getLogger("gameday.guard")
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
@@ -26,20 +26,34 @@ _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 
 
 def recognise(cloud: Cloud, target: Target, region: str) -> None:
-    """Hold the live account, as a region tells it, against the target file; all that an undo asks: it only puts back.
+    """Hold the live accounts, as a region tells them, against the target file; an undo asks no more: it only puts back.
 
-    Raises ``Refused`` when the account is another or cannot be told: no credentials, expired or invalid ones, an
-    endpoint that does not answer.
+    Raises ``Refused`` when one is another or cannot be told, as which role ever we call: no credentials, expired or
+    invalid ones, an endpoint that does not answer.
     """
+    for role in dict.fromkeys((None, *cloud.roles)):
+        whose = f" of {role.arn}" if role else ""
+        account = _account(cloud, region, role, whose)
+        expected = (role.account,) if role else _own_accounts(target)
+        if account not in expected:
+            named = " or ".join(expected)
+            raise Refused(f"this is account {account}{whose}, the target file says {named}.", "Check credentials.")
+
+
+def _account(cloud: Cloud, region: str, role: Role | None, whose: str) -> str:
     try:
-        account = cloud.call("sts", region, "get_caller_identity")["Account"]
+        return cloud.account(region, role)
     except CloudFault as error:
         remedy = "Renew the credentials." if error.code in _EXPIRED else "Check the credentials and the network."
-        raise Refused(f"who we are cannot be told: {error.message}", remedy) from error
+        raise Refused(f"who we are{whose} cannot be told: {error.message}", error.remedy or remedy) from error
     except ValueError as error:  # botocore's own word for an endpoint that is no URL
         raise Refused(f"who we are cannot be told: {error}", "Check AWS_ENDPOINT_URL.") from error
-    if account != target.target.account:
-        raise Refused(f"this is account {account}, the target file says {target.target.account}.", "Check credentials.")
+
+
+def _own_accounts(target: Target) -> tuple[str, ...]:
+    """Where our own credentials may be from: where a role takes every call, any account that the file names."""
+    hub = any(not role.rank for role in target.roles)
+    return (target.target.account, *(target.target.accounts if hub else ()))
 
 
 def admit_survivors(cloud: Cloud, target: Target, platform: Platform) -> None:

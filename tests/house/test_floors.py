@@ -43,6 +43,8 @@ FLOORS = {
     "harness.safety": 4,
     "harness.load": 4,
     "harness.generators": 4,
+    "harness.outposts": 4,
+    "harness.reserve": 4,
     "harness.runbooks": 4,
     "harness.reporting": 5,
     "harness.provision": 6,

@@ -78,7 +78,7 @@ app = Starlette(
 
 
 @contextmanager
-def _server() -> Iterator[tuple[str, int]]:
+def served() -> Iterator[tuple[str, int]]:
     with socket.socket() as listening:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited; asyncio forgets it for --fd
         listening.bind(("127.0.0.1", 0))
@@ -96,7 +96,7 @@ def _server() -> Iterator[tuple[str, int]]:
 
 @pytest.fixture
 def server() -> Iterator[tuple[str, int]]:
-    with _server() as found:
+    with served() as found:
         yield found
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from harness import generators
 from harness.clock import real_sleep
-from harness.generators import Generator, LoadPlace, Reserve
-from loadtests.settings import LoadSettings
+from harness.generators import Generator, LoadPlace
+from harness.reserve import Reserve
+from loadtests.settings import LoadSettings, locust
 
 WAITING = (sys.executable, "-c", "import sys; print('got', sys.stdin.readline(), flush=True)")
 HERE, THERE = LoadPlace("here", 0, WAITING), LoadPlace("there", 1, WAITING)
@@ -41,8 +42,9 @@ def test_what_waits_is_taken_and_told_what_to_do(reserve, tmp_path):
     assert [path.name for path in sorted(tmp_path.glob("*.log"))] == ["waiting-here.log", "waiting-there.log"]
     taken.begin(SETTINGS, folder, "secret")
     ended(taken)
-    assert "load-here.json" in taken.last_words()
+    assert '"location": "here"' in taken.last_words()
     assert (folder / "load-here.log").read_text().startswith(taken.last_words())
+    assert "secret" in taken.last_words()
     assert "secret" not in (folder / "load-here.json").read_text()
     assert not (tmp_path / "waiting-here.log").exists()
 
@@ -85,4 +87,4 @@ def test_a_generator_ends_with_whoever_started_it(tmp_path: Path):
     assert waiting._child.stdin is not None
     waiting._child.stdin.close()
     ended(waiting)
-    assert generators._LOCUSTFILE.exists()
+    assert Path(locust(generators.ROOT)[3]).exists()

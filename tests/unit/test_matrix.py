@@ -77,6 +77,15 @@ def test_latency_comes_from_speed_one_alone(runs, matrix):
     assert cell(slow, "write latency", "from america, p50 / p95").values["p50_ms"] < asia.values["p50_ms"]
 
 
+def test_a_latency_of_elsewhere_is_not_told_as_a_locations_own(runs):
+    run = at_speed_one(runs[DARK])
+    header = replace(run.record.header, unmeasured=("asia",))
+    told = measure([Run(run.name, replace(run.record, header=header))], PRICES, "hardened")
+    asia = cell(told, "read latency", "from asia, p50 / p95")
+    assert (asia.text, asia.sources) == ("not measured from there", ())
+    assert cell(told, "read latency", "from america, p50 / p95").sources == (DARK,)
+
+
 def test_the_worst_of_several_is_told(runs, tmp_path):
     other = "s1/active_passive.the_load_balancer_goes_dark_again"
     never = Run(other, fabricated.dark(tmp_path / "never", back=400.0))

@@ -32,6 +32,7 @@ HEADER = Header(
     rate_per_second={"america": 4.0, "europe": 2.5}, mix={"create_trigger": 2},
     client=ClientPolicy("honoured", seconds(20)),
     outcome=Outcome.FINISHED, lag_alarm="lag", declared_lag=seconds(90), undisturbed=(Stream("*", "europe"),),
+    unmeasured=("europe",), clock_error={"america": seconds(0.02)},
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from harness.requests import (
     address_number,
     address_text,
     aws_nanoseconds,
+    moved,
     read,
 )
 
@@ -33,6 +34,23 @@ def written(path: Path, count: int = 3) -> Path:
             address = socket.inet_aton("10.0.0.80")
             writer.write(due, due + 1000, due + 5000, 0, Outcome.GOOD, 201, address, bytes([number]) * 16, number)
     return path
+
+
+def test_records_of_another_clock_are_moved_and_appended(tmp_path: Path) -> None:
+    with RequestWriter(tmp_path / "there.bin", CLOCK, 2) as writer:
+        writer.write(5_000, 0, 6_000, 3, Outcome.NAME_FAILED)
+        writer.write(7_000, 7_100, 8_000, 0, Outcome.GOOD, 201, b"\x0a\0\0\x50", bytes(range(16)), 9)
+    data = (tmp_path / "there.bin").read_bytes()[SIZE:]
+    with RequestWriter(tmp_path / "here.bin", CLOCK, 2) as writer:
+        writer.append(moved(data, -4_000, tmp_path / "there.bin"))
+    there, here = read(tmp_path / "there.bin").rows, read(tmp_path / "here.bin").rows
+    assert here["intended"].tolist() == [1_000, 3_000]
+    assert here["sent"].tolist() == [0, 3_100]
+    assert here["done"].tolist() == [2_000, 4_000]
+    for column in ("operation", "outcome", "status", "location", "address", "write_id", "observed"):
+        assert (here[column] == there[column]).all()
+    with pytest.raises(Unreadable, match="number 5"):
+        moved(data[:SIZE] + b"x" + data[SIZE + 1 :], 0, tmp_path / "there.bin", 4)
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

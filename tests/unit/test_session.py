@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from harness import session
-from harness.errors import TwinFault
+from harness import session, target
+from harness.clock import seconds
+from harness.errors import BadInput, TwinFault
+from harness.probes.names import NameServer
 from harness.session import Options, Session
+from harness.target import Role
 
 
 class Twins:
@@ -122,3 +126,37 @@ def test_a_twin_of_somebody_else_is_used_and_left_alone(twins):
     with Session(Options()) as played:
         played.estate("read_replicas")
     assert twins.told == []
+
+
+@pytest.mark.parametrize(
+    ("change", "zones"), [({}, ["api.staging.example.com"]), ({"nameserver": "192.0.2.53:53"}, [])]
+)
+def test_on_aws_we_are_recognised_first_and_call_by_the_targets_roles(monkeypatch, change, zones):
+    wanted = target.load(session.target_file("staging.example"))
+    locations = tuple(place.model_copy(update=change) for place in wanted.locations)
+    role = Role(arn="arn:aws:iam::111111111111:role/dns", services=("route53",))
+    wanted = wanted.model_copy(update={"locations": locations, "roles": (role,)})
+    told: list[Any] = []
+    own = (NameServer("192.0.2.1"),)
+    monkeypatch.setattr(session.names, "authorities", lambda host: told.append(host) or own)
+    monkeypatch.setattr(session, "_system_resolver", lambda: "10.0.0.2")
+    monkeypatch.setattr(session.guard, "recognise", lambda cloud, _, region: told.append((cloud.roles, region)))
+    monkeypatch.setattr(
+        session, "_estate", lambda _, cloud, clock, server, **options: told.append((cloud.roles, server))
+    )
+    session.reach_aws(wanted)
+    server = NameServer("10.0.0.2", authorities=own if zones else ())
+    assert told == [*zones, ((role,), "us-east-1"), ((role,), server)]
+
+
+def test_what_a_target_owes_otherwise_is_owed():
+    wanted = target.load(session.target_file("staging.example"))
+    table = session.owed(wanted, session.target_file("staging.example"))
+    assert table["active_passive"].failback_time == seconds(180)
+    assert (
+        table["active_active"]
+        == session.owed(target.load(session.target_file("twin")), Path("twin.toml"))["active_active"]
+    )
+    odd = wanted.model_copy(update={"objectives": {"active_aggressive": {}}})
+    with pytest.raises(BadInput, match=r"staging.toml: objectives.active_aggressive: no such phase"):
+        session.owed(odd, Path("staging.toml"))

@@ -105,7 +105,7 @@ class BlackholeCarrier(Carrier):
             return self
         place, port = self._estate.target.locations[0], self._estate.target.api.port
         self._look = self._probes.enter_context(
-            Darkness(self._estate.clock, self._estate.enter(place), self._addresses(), port, "/api/v1/health")
+            Darkness(self._estate.clock, place, self._addresses(), port, "/api/v1/health")
         )
         return self
 

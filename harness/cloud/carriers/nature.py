@@ -15,7 +15,7 @@ from harness.cloud.session import GLOBAL_REGION
 from harness.errors import CloudFault, HarnessFault
 from harness.faults import Cut, Lose, on_aws
 from harness.probes.darkness import Darkness
-from harness.target import command
+from harness.target import There
 from harness.topology import ControlPlane, Link, Region, Zone
 from harness.undo import Act
 
@@ -36,10 +36,10 @@ class NatureCarrier(Carrier):
 
     def __enter__(self) -> NatureCarrier:
         if not isinstance(self._target, ControlPlane):
-            enter, addresses = self._tries()
+            place, addresses = self._tries()
             port = self._estate.target.api.port
             self._darkness = self._probes.enter_context(
-                Darkness(self._estate.clock, enter, addresses, port, "/api/v1/health")
+                Darkness(self._estate.clock, place, addresses, port, "/api/v1/health")
             )
         return self
 
@@ -69,9 +69,9 @@ class NatureCarrier(Carrier):
     def _proof(self, at: Instant | None) -> Proof | None:
         return Proof(at, self.sight()) if at else None
 
-    def _tries(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _tries(self) -> tuple[There, tuple[str, ...]]:
         """From where, and at which addresses: clients ask for a region or zone, one region for the other's end."""
-        first = self._estate.enter(self._estate.target.locations[0])
+        first = self._estate.target.locations[0]
         match self._target:
             case Region(name=name):
                 return first, self._estate.addresses(name)
@@ -82,7 +82,7 @@ class NatureCarrier(Carrier):
                 return first, discovery.within(self._estate.addresses(region), networks)
             case Link(one=one, other=other):
                 place = next(hand for hand in self._estate.target.hands if hand.region == one.name)
-                return command(place.enter), self._estate.addresses(other.name)
+                return place, self._estate.addresses(other.name)
         raise HarnessFault(f"{self._target} is not proven by packets")
 
     def _region(self) -> str:

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from harness.judges.streams import UNMEASURED
 from harness.record import TRAFFIC, Record
 from harness.reporting import chart, palette
 from harness.timeline import AlarmChanged
@@ -44,6 +45,13 @@ def test_the_chart_tells_the_recovery_and_where_the_time_went(runs):
     assert "detection 29.0 s" in text
     assert "detection 30.0 s" in text, "the budget"
     assert "✓ no lost writes" in text
+
+
+def test_the_chart_draws_no_latency_that_is_another_places(runs):
+    found, verdicts = runs["dark"].record, runs["dark"].verdicts
+    elsewhere = replace(found, header=replace(found.header, unmeasured=("asia",)))
+    assert UNMEASURED in words(chart.draw(elsewhere, verdicts, ()))
+    assert UNMEASURED not in words(chart.draw(found, verdicts, ()))
 
 
 def test_the_chart_of_a_lag_shows_its_threshold_and_the_alarm(runs):

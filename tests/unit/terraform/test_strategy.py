@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from harness import objectives, outlook
+from harness import objectives, outlook, session
 from harness.clock import seconds
 from harness.configuration import Configuration
 from harness.errors import BadInput
@@ -24,7 +24,7 @@ PLACES = {
     "europe": (strategy.EU, strategy.US, strategy.AP),
     "asia": (strategy.AP, strategy.EU, strategy.US),
 }
-TABLE = objectives.parse(outlook.OBJECTIVES.read_text(), "objectives.toml")
+TABLE = objectives.parse(session.OBJECTIVES.read_text(), "objectives.toml")
 BUDGET = 5.0
 """Seconds of one core, for every state of a design."""
 
