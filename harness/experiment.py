@@ -43,6 +43,8 @@ class Experiment:
     watchdog: Watchdog = field(init=False)
     began: Instant = field(init=False)
     outcome: Outcome = Outcome.FINISHED
+    injecting: bool = True
+    """It may change the world: there is a journal of how to put it back, and a watchdog."""
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Experiment:
@@ -51,13 +53,18 @@ class Experiment:
         write_header(self.folder / HEADER_FILE, self.header)
         self.timeline = Timeline(self.folder / TIMELINE_FILE)
         self._stack.callback(self.timeline.close)
+        if self.injecting:
+            self._arm()
+        self.observers = Observers(self.estate, self.timeline)
+        self._stack.enter_context(self.observers)
+        return self
+
+    def _arm(self) -> None:
+        """Open what puts the world back, whatever becomes of this process."""
         self.journal = Journal(self.folder / JOURNAL_FILE, self.mirror)
         self._stack.callback(self.journal.close)
         self.watchdog = Watchdog(self.folder / lease.FILE, self._undo_command(), lambda: bool(self.journal.pending()))
         self._stack.enter_context(self.watchdog)
-        self.observers = Observers(self.estate, self.timeline)
-        self._stack.enter_context(self.observers)
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

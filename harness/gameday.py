@@ -10,7 +10,7 @@ import allure
 
 from harness import aftermath, sights
 from harness import clients as kinds
-from harness.clock import ZERO, Duration, minutes, seconds
+from harness.clock import ZERO, Duration, minutes
 from harness.cloud import configuration, discovery
 from harness.cloud.carriers import carrier_of
 from harness.cloud.estate import Estate
@@ -20,14 +20,14 @@ from harness.data.witness import Witness
 from harness.errors import BadInput, Ineffective, OutOfPatience, Refused, UndoFailed
 from harness.experiment import Experiment
 from harness.faults import Arrangement, Fault, Lag, is_destructive, title
-from harness.header import ClientPolicy, Header, Stream
+from harness.header import Header, Stream
+from harness.heading import heading
 from harness.judges.feasibility import failure_of, feasibility
 from harness.load import Load
 from harness.lookout import RECENT, Lookout
 from harness.objectives import PROMISES, Objectives
 from harness.probes.observers import Sight
 from harness.procedures import Procedure, moves_writer
-from harness.requests import OPERATIONS, WRITES
 from harness.runbooks import execution, runbook_of
 from harness.safety import guard
 from harness.safety.injection import Arranging, Injection
@@ -393,29 +393,12 @@ class GameDay:
         return f"{self._session.stamp}-{self._scenario.folder}"
 
     def _header(self, promises: tuple[str, ...], undisturbed: tuple[Stream, ...]) -> Header:
-        shape, options = self._estate.target.load, self._session.options
-        places = tuple(place.name for place in self._estate.target.locations)
-        return Header(
-            scenario=self._scenario.path,
-            phase=self._scenario.phase,
-            title=self._scenario.title,
-            story=self._scenario.story,
-            design=self._scenario.phase,
-            design_version=options.version,
-            target=self._estate.target.target.name,
-            speed=self._estate.clock.speed,
-            anchor=self._estate.clock.anchor,
+        plain = heading(
+            self._estate, self._scenario, self._session.options.version, self.objectives, self._nearest_regions
+        )
+        return replace(
+            plain,
             promises=promises,
-            objectives=self.objectives,
-            locations=places,
-            nearest=self._nearest_regions,
-            regions=tuple(region.name for region in self.regions),
-            operations=OPERATIONS,
-            writes=WRITES,
-            deadline=seconds(shape.deadline_seconds),
-            rate_per_second=dict.fromkeys(places, shape.rate_per_second),
-            mix=MIX,
-            client=ClientPolicy("honoured", seconds(shape.connection_age_seconds)),
             feasibility=self._outlook.to_json(),
             lag_alarm=self._lag_alarm,
             undisturbed=undisturbed,
