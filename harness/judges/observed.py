@@ -33,7 +33,11 @@ def weigh(record: Record, verdict: Verdict) -> Verdict:
     is BROKEN all the same, shorter it is UNKNOWN. What is not sound without knowing the fault, its beginning or its end
     becomes UNKNOWN, with the reason and with what would have been said.
     """
-    if not windows.observed(record) or verdict.ruling is Ruling.UNKNOWN:
+    if not windows.observed(record):
+        return verdict
+    if not len(record.traffic) and verdict.promise not in _FROM_AWS:
+        return replace(verdict, ruling=Ruling.UNKNOWN, reason=NO_CLIENT)
+    if verdict.ruling is Ruling.UNKNOWN:
         return verdict
     why = _unsound(record, verdict.promise, verdict.ruling)
     if why:
@@ -53,8 +57,6 @@ def _unsound(record: Record, promise: str, ruling: Ruling) -> str:
     """Why a promise cannot be called so here; empty when it can."""
     kept, fault = ruling is Ruling.KEPT, bool(windows.windows(record))
     begin_told, end_told = _told(record)
-    if not len(record.traffic) and promise not in _FROM_AWS:
-        return NO_CLIENT
     if promise in ("routing", "ready_standby"):
         return "" if kept and not fault else _KIND
     if promise in ("no_false_alarm", "low_lag"):
