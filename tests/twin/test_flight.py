@@ -126,10 +126,10 @@ def test_calm_keeps_no_promise_about_recovery(twin: Whole) -> None:
 
 def test_somebody_elses_outage_is_measured_and_nothing_is_changed(twin: Whole) -> None:
     process = gameday(twin, "--live")
-    wait(lambda: says(twin, '"steady"'), process)
+    wait(lambda: says(twin, '"phase":"steady"'), process)
     real_sleep(20 / SPEED)
     with dark_front(twin):
-        wait(lambda: says(twin, '"region":"eu-west-1","addresses"'), process)
+        wait(lambda: says(twin, '"location":"america","region":"eu-west-1"'), process)
         real_sleep(60 / SPEED)
         assert "over: put back" in ended(gameday(twin, "mark", "put back", "--as", "over"))
     real_sleep(30 / SPEED)

@@ -8,43 +8,14 @@ import pytest
 
 from harness.clock import seconds
 from harness.judges import bench
-from harness.judges.notice import noticed
 from harness.judges.observed import NO_CLIENT, weigh
 from harness.ledger import ReadBack
-from harness.objectives import PROMISES, Objectives
+from harness.objectives import Objectives
 from harness.record import Record
-from harness.timeline import (
-    FAULT,
-    OVER,
-    AddressesSeen,
-    AlarmChanged,
-    Decided,
-    DnsAnswered,
-    Event,
-    LagMeasured,
-    Marked,
-    PhaseBegan,
-)
+from harness.timeline import AlarmChanged, Decided, LagMeasured
 from harness.verdicts import Ruling, Verdict
-from tests.unit.judges.scripted import ADDRESS, HOME, LOCATIONS, NEXT, acknowledged, at, never, run, view
-
-WATCHED = (
-    PhaseBegan(at(0), "observe"),
-    PhaseBegan(at(0), "steady"),
-    *(AddressesSeen(at(0), region, (ADDRESS[region],)) for region in (HOME, NEXT)),
-    *(DnsAnswered(at(0), location, HOME, (ADDRESS[HOME],), 10) for location in LOCATIONS),
-)
-BEGAN, ENDED = Marked(at(29), FAULT, "FIS"), Marked(at(150), OVER, "FIS ended")
-
-
-def watched(*said: Event, down: tuple[float, float] | None = None, **changes) -> Record:
-    """A finished run that only watched, as it is judged."""
-    bad = never if down is None else lambda location, operation, second: down[0] <= second < down[1]
-    plain = run(bad, events=[*WATCHED, *said], promises=PROMISES, lag_alarm="lag", **changes)
-    plain = replace(plain, readback=ReadBack(True, (), (view(acknowledged(plain)),)))
-    events = sorted([*plain.events, *noticed(plain)], key=lambda event: event.at)
-    return replace(plain, events=tuple(events))
-
+from tests.unit.judges.scripted import HOME, NEXT, acknowledged, at, run, view
+from tests.unit.judges.watched import BEGAN, ENDED, silent, watched
 
 def verdict(record: Record, promise: str) -> Verdict:
     return next(one for one in bench.judge(record) if one.promise == promise)
@@ -139,13 +110,8 @@ def test_how_far_back_a_loss_reaches_is_not_known_without_the_faults_beginning()
 
 
 def test_without_clients_only_aws_own_word_counts() -> None:
-    silent = AlarmChanged(at(0), "lag", NEXT, "", "OK", "", "AWS/RDS/ReplicaLag", "DBInstanceIdentifier=r1")
-    events = (*WATCHED, silent, LagMeasured(at(50), "r1", NEXT, 0.1), BEGAN, ENDED, PhaseBegan(at(200), "verdict"))
-    plain = watched()
-    record = replace(
-        plain, events=tuple(sorted(events, key=lambda event: event.at)), traffic=plain.traffic[:0], parts=(),
-        readback=None, header=replace(plain.header, rate_per_second={}),
-    )  # fmt: skip
+    quiet = AlarmChanged(at(0), "lag", NEXT, "", "OK", "", "AWS/RDS/ReplicaLag", "DBInstanceIdentifier=r1")
+    record = silent(quiet, LagMeasured(at(50), "r1", NEXT, 0.1), BEGAN, ENDED)
     judged = {one.promise: one for one in bench.judge(record)}
     assert {name for name, one in judged.items() if one.ruling is Ruling.KEPT} == {"no_false_alarm", "low_lag"}
     assert Ruling.BROKEN not in {one.ruling for one in judged.values()}
