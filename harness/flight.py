@@ -210,9 +210,7 @@ def _traffic(experiment: Experiment, lookout: Lookout, *, wanted: bool) -> Itera
         lookout.on(None)
 
 
-def _wait(
-    lookout: Lookout, marks: Marks, experiment: Experiment, lasts: Duration | None, ending: _Ending
-) -> None:
+def _wait(lookout: Lookout, marks: Marks, experiment: Experiment, lasts: Duration | None, ending: _Ending) -> None:
     clock = experiment.estate.clock
     until = None if lasts is None else clock.now() + lasts
     while not ending.asked and (until is None or clock.now() < until):

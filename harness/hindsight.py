@@ -1,12 +1,13 @@
-"""Looking back: what AWS still tells of a span in which nobody of ours watched, as a run that can be judged and told."""
+"""Looking back: what AWS still tells of a span in which nobody of ours watched, as a run to be judged and told."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from harness import flight, record, seal
@@ -84,16 +85,15 @@ def look_back(estate: Estate, order: Order, since: Instant, until: Instant) -> P
 def _told(estate: Estate, since: Instant, until: Instant) -> Iterator[Event]:
     """Everything; what cannot be read is noted, and nothing is made of it."""
     cloud, now = estate.cloud, estate.clock.now()
-    looks: list[tuple[str, Callable[[], Sequence[Event]]]] = []
-    for region in (each.name for each in estate.platform.regions):
-        balancer = estate.platform.load_balancers[region]
+    looks: list[tuple[str, Callable[[], Iterable[Event]]]] = []
+    for region, balancer in estate.platform.load_balancers.items():
         looks += [
-            (f"alarms of {region}", lambda r=region: list(kept.alarm_changes(cloud, r, since, until))),
-            (f"databases of {region}", lambda r=region: kept.database_events(cloud, r, since, until, now)),
-            (f"lag of {region}", lambda r=region: list(kept.lags(cloud, r, since, until))),
-            (f"load balancer of {region}", lambda r=region, b=balancer: kept.front(cloud, r, b, since, until)),
+            (f"alarms of {region}", partial(kept.alarm_changes, cloud, region, since, until)),
+            (f"databases of {region}", partial(kept.database_events, cloud, region, since, until, now)),
+            (f"lag of {region}", partial(kept.lags, cloud, region, since, until)),
+            (f"load balancer of {region}", partial(kept.front, cloud, region, balancer, since, until)),
         ]
-    looks.append(("health checks", lambda: _health(estate, since, until)))
+    looks.append(("health checks", partial(_health, estate, since, until)))
     for what, look in looks:
         try:
             yield from look()
@@ -136,7 +136,9 @@ def _sums(events: Sequence[Event]) -> Iterator[Row]:
     series: dict[tuple[str, str], list[tuple[float, Instant]]] = defaultdict(list)
     for event in events:
         if isinstance(event, MetricSeen):
-            series[event.region, f"{event.metric.rpartition('/')[2]} of {event.resource}"].append((event.value, event.at))
+            series[event.region, f"{event.metric.rpartition('/')[2]} of {event.resource}"].append(
+                (event.value, event.at)
+            )
         elif isinstance(event, LagMeasured):
             series[event.region, f"lag of {event.replica} in seconds"].append((event.lag_seconds, event.at))
     for (region, what), points in sorted(series.items()):

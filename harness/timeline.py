@@ -310,9 +310,9 @@ class Noted(Event):
 KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (
-        PhaseBegan, FaultInjected, FaultUndone, FaultNoticed, Marked, MetricSeen, DnsAnswered, AddressesSeen, WriterSeen, AlarmChanged,
-        AlarmNotified, HealthChanged, DatabaseEvent, LagMeasured, RoleChanged, RoleSeen, Decided, StepTaken,
-        WorldDiffers, WorldCompared, TasksCounted, StatementsCounted, Stalled, ClockStepped, Noted,
+        PhaseBegan, FaultInjected, FaultUndone, FaultNoticed, Marked, MetricSeen, DnsAnswered, AddressesSeen,
+        WriterSeen, AlarmChanged, AlarmNotified, HealthChanged, DatabaseEvent, LagMeasured, RoleChanged, RoleSeen,
+        Decided, StepTaken, WorldDiffers, WorldCompared, TasksCounted, StatementsCounted, Stalled, ClockStepped, Noted,
     )
 }  # fmt: skip
 

@@ -73,7 +73,9 @@ def front(cloud: Cloud, region: str, balancer: LoadBalancerSeen, since: Instant,
     ]
 
 
-def health(cloud: Cloud, check: HealthCheckSeen, region: str, since: Instant, until: Instant) -> Iterator[HealthChanged]:
+def health(
+    cloud: Cloud, check: HealthCheckSeen, region: str, since: Instant, until: Instant
+) -> Iterator[HealthChanged]:
     """How a health check was, a minute at a time: its first state and every change. Raises ``CloudFault``.
 
     ``region``: the one whose endpoint it asks. Source: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/

@@ -71,7 +71,7 @@ def noticed(record: Record) -> list[FaultNoticed | FaultUndone]:
 def outages(record: Record) -> list[Outage]:
     """Where more failed than the objective and noise allow, over all locations and operations, oldest first.
 
-    What failed at several places, or again within :data:`APART`, is one.
+    What failed at several places, or again before all had been well for long (``LASTING``), is one.
     """
     objective = record.header.objectives.success_ratio
     began, ended = windows.begin(record), windows.end(record) + seconds(1)
@@ -82,7 +82,7 @@ def outages(record: Record) -> list[Outage]:
     ]
     merged: list[tuple[int, int]] = []
     for low, high in sorted(spans):
-        if merged and low - merged[-1][1] <= APART.nanoseconds:
+        if merged and low - merged[-1][1] <= LASTING.nanoseconds:
             merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
         else:
             merged.append((low, high))
@@ -118,8 +118,12 @@ def _starts(found: Sequence[Outage], said: Sequence[Marked]) -> list[_Start]:
             late = under_way is not None and not _explained(under_way, starts, overs)
             starts.append(_Start(under_way.began, one.words, told=False) if under_way and late
                           else _Start(one.at, one.words, told=True))  # fmt: skip
-    starts += [_Start(each.began, "", told=False) for each in found if not _explained(each, starts, overs)]
-    return sorted(starts, key=lambda start: start.at)
+    untold = [
+        _Start(each.began, "", told=False)
+        for before, each in zip([None, *found], found, strict=False)
+        if not _explained(each, starts, overs) and (before is None or each.began > before.last + APART)
+    ]
+    return sorted([*starts, *untold], key=lambda start: start.at)
 
 
 def _explained(outage: Outage, starts: Sequence[_Start], overs: Sequence[Instant]) -> bool:

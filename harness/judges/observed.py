@@ -66,7 +66,9 @@ def _unsound(record: Record, promise: str, ruling: Ruling) -> str:
     if promise in ("lag_alarm", "alarm_rings") and not kept:
         return _RANG
     if promise == "bounded_loss" and not kept and record.header.objectives.loss_span.nanoseconds:
-        return "" if begin_told else "nobody told when the fault began, and how far back a loss reaches counts from there"
+        return (
+            "" if begin_told else "nobody told when the fault began, and how far back a loss reaches counts from there"
+        )
     if promise in ("recovery", "lag_alarm", "alarm_rings", "undisturbed") and kept:
         return "; ".join(doubt for doubt, told in ((_BEGIN, begin_told), (_END, end_told)) if not told)
     return ""

@@ -31,7 +31,7 @@ def test_a_time_is_a_date_or_so_long_ago(text: str, found: Instant) -> None:
 
 @pytest.mark.parametrize("text", ["", "30m", "-30", "-m", "yesterday", "2023-13-01", "-30m ago"])
 def test_what_is_no_time_is_said(text: str) -> None:
-    with pytest.raises(BadInput, match="^--since: .*: is no time. Like 2026"):
+    with pytest.raises(BadInput, match=r"^--since: .*: is no time\. Like 2026"):
         moment("--since", text, NOW)
 
 

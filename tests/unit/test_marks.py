@@ -59,7 +59,7 @@ def test_nobody_is_spoken_to_who_does_not_watch(tmp_path: Path) -> None:
         watching(tmp_path)
     with Marks(gone, lambda event: None):
         assert watching(tmp_path) == gone
-    with pytest.raises(Refused, match="nobody watches in active_passive.observe any more"):
+    with pytest.raises(Refused, match=r"nobody watches in active_passive\.observe any more"):
         mark(gone, SAID[0])
     with Marks(there, lambda event: None):
         assert is_watching(there)

@@ -39,9 +39,7 @@ def watched(*spans: tuple[float, float], said: tuple[Event, ...] = (), end: floa
 
 def told(record: Record) -> list[tuple[float, bool]]:
     """The faults by second, and whether somebody told."""
-    return [
-        (round((one.at - at(0)).seconds, 1), one.told) for one in noticed(record) if isinstance(one, FaultNoticed)
-    ]
+    return [(round((one.at - at(0)).seconds, 1), one.told) for one in noticed(record) if isinstance(one, FaultNoticed)]
 
 
 def test_where_nothing_failed_and_nobody_spoke_there_was_no_fault() -> None:

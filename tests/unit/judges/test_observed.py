@@ -12,10 +12,11 @@ from harness.judges.observed import NO_CLIENT, weigh
 from harness.ledger import ReadBack
 from harness.objectives import Objectives
 from harness.record import Record
-from harness.timeline import AlarmChanged, Decided, LagMeasured
+from harness.timeline import AlarmChanged, Decided, HealthChanged, LagMeasured
 from harness.verdicts import Ruling, Verdict
 from tests.unit.judges.scripted import HOME, NEXT, acknowledged, at, run, view
 from tests.unit.judges.watched import BEGAN, ENDED, silent, watched
+
 
 def verdict(record: Record, promise: str) -> Verdict:
     return next(one for one in bench.judge(record) if one.promise == promise)
@@ -111,12 +112,17 @@ def test_how_far_back_a_loss_reaches_is_not_known_without_the_faults_beginning()
 
 def test_without_clients_only_aws_own_word_counts() -> None:
     quiet = AlarmChanged(at(0), "lag", NEXT, "", "OK", "", "AWS/RDS/ReplicaLag", "DBInstanceIdentifier=r1")
-    record = silent(quiet, LagMeasured(at(50), "r1", NEXT, 0.1), BEGAN, ENDED)
-    judged = {one.promise: one for one in bench.judge(record)}
-    assert {name for name, one in judged.items() if one.ruling is Ruling.KEPT} == {"no_false_alarm", "low_lag"}
-    assert Ruling.BROKEN not in {one.ruling for one in judged.values()}
-    assert judged["recovery"].reason.startswith(NO_CLIENT)
-    assert judged["single_writer"].reason.startswith(NO_CLIENT)
+    lag, struck = LagMeasured(at(20), "r1", NEXT, 0.1), HealthChanged(at(40), "c1", HOME, False)
+    for said, kept in (
+        ((), {"no_false_alarm", "low_lag"}),
+        ((BEGAN, ENDED, struck), {"no_false_alarm", "low_lag"}),
+        ((BEGAN, ENDED), set()),
+    ):
+        judged = {one.promise: one for one in bench.judge(silent(quiet, lag, *said))}
+        assert {name for name, one in judged.items() if one.ruling is Ruling.KEPT} == kept
+        assert Ruling.BROKEN not in {one.ruling for one in judged.values()}
+        assert judged["recovery"].reason.startswith(NO_CLIENT)
+        assert judged["single_writer"].reason.startswith(NO_CLIENT)
 
 
 def test_a_run_of_our_own_is_left_alone() -> None:
