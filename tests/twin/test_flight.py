@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0 or not Path("/dev/net/tun").exists(), reason="needs root and /dev/net/tun"),
     pytest.mark.timeout(120),
 ]
-SPEED = 20.0
+SPEED = 10.0
 US = "us-east-1"
 
 

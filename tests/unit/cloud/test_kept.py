@@ -45,7 +45,8 @@ def points(statistic: str, *values: float) -> dict[str, Any]:
 
 def test_an_alarms_first_state_is_what_its_first_change_left() -> None:
     history = [change(2400, "ALARM", "OK"), change(700, "ALARM", "OK"), change(500, "OK", "ALARM")]
-    cloud = Answers(describe_alarms=[ALARM], describe_alarm_history=history)
+    now = ALARM | {"StateValue": "INSUFFICIENT_DATA"}
+    cloud = Answers(describe_alarms=[now], describe_alarm_history=history)
     told = list(kept.alarm_changes(cloud, "eu-west-1", SINCE, UNTIL))  # type: ignore[arg-type]
     assert [(one.at - SINCE, one.old, one.new) for one in told] == [
         (seconds(0), "", "OK"), (seconds(500), "OK", "ALARM"), (seconds(700), "ALARM", "OK"),

@@ -118,6 +118,15 @@ def test_its_end_is_told_or_not_known() -> None:
     assert found[1:] == [FaultUndone(at(70), f"{NAME}: FIS", 0, "told: ended")]
 
 
+def test_each_end_is_that_of_the_last_fault_before_it() -> None:
+    said = (
+        Marked(at(10), OVER, "of none"), Marked(at(20), FAULT, "one"), Marked(at(40), FAULT, "two"),
+        Marked(at(90), OVER, "of two"),
+    )  # fmt: skip
+    ends = [one for one in noticed(watched(said=said)) if isinstance(one, FaultUndone)]
+    assert ends == [FaultUndone(at(90), f"{NAME} 2: two", 0, "told: of two")]
+
+
 @pytest.mark.parametrize(
     ("sign", "seen"),
     [
