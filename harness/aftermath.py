@@ -96,7 +96,8 @@ def compare_world(experiment: Experiment, before: Inventory, *, destructive: boo
 def read_back(experiment: Experiment) -> None:
     """Write ``readback.json``: every surviving database, the kept volume of a fenced writer, and the pipeline.
 
-    What cannot be read is named; without the writer, or a volume that must hold stranded rows, it is not complete.
+    What cannot be read is named; without the writer, or a volume that must hold stranded rows, it is not complete. An
+    experiment that may not inject restores no volume, since that changes the account.
     """
     estate, began = experiment.estate, experiment.began
     missing: list[str] = []
@@ -155,6 +156,9 @@ def _volumes(experiment: Experiment, stack: ExitStack, missing: list[str]) -> li
     for region in {event.region for event in of(experiment.timeline.events(), WriterSeen)}:
         try:
             for snapshot in volumes.kept_since(estate, region, experiment.began):
+                if experiment.target_file is None:
+                    missing.append(f"the kept volume {snapshot}: who only watches restores none")
+                    continue
                 # The last run's may still be being deleted under its own name.
                 name = f"gameday-readback-{round(experiment.began.epoch_seconds)}-{len(found)}"
                 endpoint = stack.enter_context(volumes.restored(estate, region, snapshot, name))

@@ -12,13 +12,14 @@ from typing import Annotated
 
 import typer
 
-from harness.commands import twin
+from harness.commands import observe, twin
 from harness.commands.options import AsExpected, AsJson, AsWritten, Speed, TargetName, checked_speed
 from harness.errors import BadInput, GamedayError, TwinFault, UndoFailed, Unreadable
 from harness.verdicts import Exit
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(twin.app, name="twin")
+app.add_typer(observe.app, name="observe")
 
 
 def main() -> None:

@@ -11,21 +11,17 @@ from types import TracebackType
 from typing import Any
 
 from harness import seal
-from harness.clock import Duration, Instant, seconds
+from harness.clock import Duration, Instant
 from harness.cloud.estate import Estate
 from harness.console import Console
-from harness.header import ClientPolicy, Header, write_header
-from harness.objectives import Objectives
+from harness.header import Header, write_header
 from harness.probes.observers import Observers
 from harness.record import HEADER_FILE, TIMELINE_FILE
-from harness.requests import OPERATIONS, WRITES
 from harness.safety import lease
 from harness.safety.watchdog import Watchdog
-from harness.script import Scenario
 from harness.timeline import PhaseBegan, Timeline
 from harness.undo import Journal, Mirror
 from harness.verdicts import Outcome
-from loadtests.settings import MIX
 
 JOURNAL_FILE = "undo.jsonl"
 
@@ -38,8 +34,8 @@ class Experiment:
     estate: Estate
     header: Header
     console: Console
-    target_file: Path
-    """What the watchdog undoes by."""
+    target_file: Path | None = None
+    """What a watchdog undoes by; ``None``: nothing is changed, so there is neither a journal nor a watchdog."""
     mirror: Mirror | None = None
     timeline: Timeline = field(init=False)
     journal: Journal = field(init=False)
@@ -55,13 +51,19 @@ class Experiment:
         write_header(self.folder / HEADER_FILE, self.header)
         self.timeline = Timeline(self.folder / TIMELINE_FILE)
         self._stack.callback(self.timeline.close)
-        self.journal = Journal(self.folder / JOURNAL_FILE, self.mirror)
-        self._stack.callback(self.journal.close)
-        self.watchdog = Watchdog(self.folder / lease.FILE, self._undo_command(), lambda: bool(self.journal.pending()))
-        self._stack.enter_context(self.watchdog)
+        if self.target_file is not None:
+            self._arm(self.target_file)
         self.observers = Observers(self.estate, self.timeline)
         self._stack.enter_context(self.observers)
         return self
+
+    def _arm(self, target_file: Path) -> None:
+        """Open what puts the world back, whatever becomes of this process."""
+        self.journal = Journal(self.folder / JOURNAL_FILE, self.mirror)
+        self._stack.callback(self.journal.close)
+        undo = [sys.executable, "-m", "harness.cli", "undo", self.run, "--target", str(target_file)]
+        self.watchdog = Watchdog(self.folder / lease.FILE, undo, lambda: bool(self.journal.pending()))
+        self._stack.enter_context(self.watchdog)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -100,35 +102,3 @@ class Experiment:
     def run(self) -> str:
         """``SESSION/SCENARIO``, as on the command line."""
         return f"{self.folder.parent.name}/{self.folder.name}"
-
-    def _undo_command(self) -> list[str]:
-        return [sys.executable, "-m", "harness.cli", "undo", self.run, "--target", str(self.target_file)]
-
-
-def described(estate: Estate, scenario: Scenario, version: str, owed: Objectives) -> Header:
-    """The header of a scenario's run on that estate, before anything is promised or sent."""
-    shape = estate.target.load
-    places = tuple(place.name for place in estate.target.locations)
-    return Header(
-        scenario=scenario.path,
-        phase=scenario.phase,
-        title=scenario.title,
-        story=scenario.story,
-        design=scenario.phase,
-        design_version=version,
-        target=estate.target.target.name,
-        speed=estate.clock.speed,
-        anchor=estate.clock.anchor,
-        promises=(),
-        objectives=owed,
-        locations=places,
-        nearest={},
-        regions=tuple(region.name for region in estate.platform.regions),
-        operations=OPERATIONS,
-        writes=WRITES,
-        deadline=seconds(shape.deadline_seconds),
-        rate_per_second=dict.fromkeys(places, shape.rate_per_second),
-        mix=MIX,
-        client=ClientPolicy("honoured", seconds(shape.connection_age_seconds)),
-        unmeasured=estate.target.unmeasured,
-    )

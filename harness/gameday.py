@@ -18,9 +18,10 @@ from harness.console import Console
 from harness.data import statements
 from harness.data.witness import Witness
 from harness.errors import BadInput, Ineffective, OutOfPatience, Refused, UndoFailed
-from harness.experiment import Experiment, described
+from harness.experiment import Experiment
 from harness.faults import Arrangement, Fault, Lag, is_destructive, title
 from harness.header import Stream
+from harness.heading import heading
 from harness.judges.feasibility import failure_of, feasibility
 from harness.load import Load
 from harness.lookout import RECENT, Lookout
@@ -117,13 +118,13 @@ class GameDay:
         if unknown:
             raise BadInput(self._scenario.path, "promising", f"no such promise: {', '.join(unknown)}")
         folder = self._session.folder / self._scenario.folder
+        version, near = self._session.options.version, self._nearest_regions
         header = replace(
-            described(self._estate, self._scenario, self._session.options.version, self.objectives),
+            heading(self._estate, self._scenario, version, self.objectives, near),
             promises=promises,
             breaking=breaking,
             undisturbed=undisturbed,
             alarm=alarm,
-            nearest=self._nearest_regions,
             feasibility=self._outlook.to_json(),
             lag_alarm=self._lag_alarm,
         )

@@ -119,6 +119,8 @@ def _events(path: Path, damage: list[str]) -> tuple[Event, ...]:
 
 
 def _parts(folder: Path, header: Header, damage: list[str]) -> tuple[Requests, ...]:
+    if not header.rate_per_second:
+        return ()  # a run that only watched: nobody sent anything
     parts = []
     for index, location in enumerate(header.locations):
         path = folder / f"requests-{location}.bin"

@@ -18,6 +18,7 @@ from harness.comparison import Comparison
 from harness.errors import BadInput, Unreadable
 from harness.expectations import Expectation, Key
 from harness.header import read_header
+from harness.heading import AS_FOUND
 from harness.judges import bench
 from harness.matrix import Matrix, Run
 from harness.plugin import FINISHED
@@ -192,7 +193,8 @@ def report(run_name: str) -> Path:
 
 
 def _site(finished: Sequence[Finished], version: str) -> Path:
-    return site.build(RESULTS, SITE, finished, decision_matrix([], version))
+    measured = None if version == AS_FOUND else decision_matrix([], version)
+    return site.build(RESULTS, SITE, finished, measured)
 
 
 def _pace(finished: Sequence[Finished], wall_seconds: float) -> Pace:

@@ -28,7 +28,10 @@ class Event:
 
 @dataclass(frozen=True)
 class PhaseBegan(Event):
-    """The experiment entered ``phase``: settle, steady, inject, takeover, hold, undo, catch_up, read_back, verdict."""
+    """The experiment entered ``phase``: settle, steady, inject, takeover, hold, undo, catch_up, read_back, verdict.
+
+    ``observe``, the first one of a run that only watches, says that it injects nothing.
+    """
 
     kind: ClassVar[str] = "phase"
     phase: str
@@ -56,6 +59,44 @@ class FaultUndone(Event):
     fault: str
     healed_at: int
     proof: str
+
+
+@dataclass(frozen=True)
+class FaultNoticed(FaultInjected):
+    """Somebody else's fault, in a run that only watched: what it was nobody here knows, and nothing was called.
+
+    ``bites_at``: the first that was seen of it (0: nothing was).
+    """
+
+    kind: ClassVar[str] = "fault.noticed"
+    told: bool = False
+    """A person said that it began at ``at``; else that is when its first bad arrival was due, and it may be older."""
+
+
+NOTE, FAULT, OVER, DECIDED = "note", "fault", "over", "decided"
+"""What a mark says: just words; a fault begins, or is over; a person decided on the recovery."""
+
+
+@dataclass(frozen=True)
+class Marked(Event):
+    """A person, or whatever brought the fault, said something about ``at``."""
+
+    kind: ClassVar[str] = "mark"
+    meaning: str
+    words: str
+
+
+@dataclass(frozen=True)
+class MetricSeen(Event):
+    """A datapoint that CloudWatch kept of ``resource``, at its own timestamp; for people, no judge reads it."""
+
+    kind: ClassVar[str] = "metric"
+    metric: str
+    """``Namespace/Name``, e.g. ``AWS/ApplicationELB/RequestCount``."""
+    region: str
+    resource: str
+    statistic: str
+    value: float
 
 
 @dataclass(frozen=True)
@@ -278,10 +319,10 @@ class Noted(Event):
 KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (
-        PhaseBegan, FaultInjected, FaultUndone, DnsAnswered, AddressesSeen, WriterSeen, AlarmChanged,
-        AlarmNotified, HealthChanged, DatabaseEvent, LagMeasured, RoleChanged, RoleSeen, Decided, StepTaken,
-        WorldDiffers, WorldCompared, TasksCounted, StatementsCounted, Stalled, Stopped, ClockStepped,
-        Noted,
+        PhaseBegan, FaultInjected, FaultUndone, FaultNoticed, Marked, MetricSeen, DnsAnswered, AddressesSeen,
+        WriterSeen, AlarmChanged, AlarmNotified, HealthChanged, DatabaseEvent, LagMeasured, RoleChanged, RoleSeen,
+        Decided, StepTaken, WorldDiffers, WorldCompared, TasksCounted, StatementsCounted, Stalled, Stopped,
+        ClockStepped, Noted,
     )
 }  # fmt: skip
 

@@ -58,7 +58,8 @@ class Verdict:
     """One promise, judged. ``reason`` is one sentence; ``figures`` are flat, units in the names (``rto_seconds``).
 
     ``evidence`` holds rows (dicts of plain JSON values) that a report may print as tables, keyed by table name.
-    ``fidelity`` is ``faithful``, ``partial`` or ``twin-only``: a partial run never claims the full promise.
+    ``fidelity`` is ``faithful``, ``partial`` or ``twin-only``: a partial run never claims the full promise. It is
+    ``observed`` where the fault was somebody else's.
     """
 
     promise: str

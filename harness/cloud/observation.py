@@ -71,14 +71,15 @@ def states(cloud: Cloud, region: str, names: Sequence[str]) -> dict[str, str]:
 
 def alarm_history(cloud: Cloud, alarm: AlarmSeen, since: Instant) -> list[AlarmChanged]:
     """The alarm's state changes since then, oldest first, by AWS's own timestamps."""
-    items = cloud.call(
+    items = cloud.pages(
         "cloudwatch",
         alarm.region,
         "describe_alarm_history",
+        "AlarmHistoryItems",
         AlarmName=alarm.name,
         HistoryItemType="StateUpdate",
         StartDate=since.datetime,
-    )["AlarmHistoryItems"]
+    )
     return sorted((_changed(alarm, item) for item in items), key=lambda event: event.at)
 
 

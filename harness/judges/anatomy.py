@@ -23,7 +23,17 @@ from harness.judges.streams import between, good
 from harness.judges.windows import Window
 from harness.judges.writers import moved
 from harness.record import Record
-from harness.timeline import AlarmChanged, DatabaseEvent, Decided, DnsAnswered, Event, HealthChanged, WriterSeen, of
+from harness.timeline import (
+    AlarmChanged,
+    DatabaseEvent,
+    Decided,
+    DnsAnswered,
+    Event,
+    FaultNoticed,
+    HealthChanged,
+    WriterSeen,
+    of,
+)
 from harness.verdicts import Number
 
 STAGES = ("detection", "decision", "promotion", "dns", "reconnect")
@@ -135,7 +145,7 @@ def _front_marks(record: Record, window: Window, location: str, recovered: Insta
     answers = [event for event in of(record.events, DnsAnswered) if event.location == location]
     changes = (new for old, new in pairwise(answers) if set(new.addresses) != set(old.addresses))
     change = next((event for event in changes if window.began < event.at <= recovered), None)
-    dark = windows.dark_regions(window.fault) or frozenset(window.fault.regions)
+    dark = _dark(record, window, location)
     sick = (event for event in of(record.events, HealthChanged) if not event.healthy and event.region in dark)
     check = next((event for event in sick if window.began < event.at <= recovered), None)
     seen = [event for event in (change, check) if event is not None]
@@ -151,9 +161,21 @@ def _front_marks(record: Record, window: Window, location: str, recovered: Insta
     ]
 
 
+def _dark(record: Record, window: Window, location: str) -> frozenset[str]:
+    """The regions that the fault struck; of somebody else's, the one that DNS led the location away from meanwhile."""
+    known = windows.dark_regions(window.fault) or frozenset(window.fault.regions)
+    if known or not isinstance(window.fault, FaultNoticed):
+        return known
+    answers = [event for event in of(record.events, DnsAnswered) if event.location == location]
+    left = (old.region for old, new in pairwise(answers) if window.began < new.at <= window.ended)
+    return frozenset(region for region in (next(left, ""),) if region)
+
+
 def _first_elsewhere(record: Record, window: Window, location: str, recovered: Instant) -> Instant | None:
     """The first arrival of this location that was sent to a region that is not dark."""
-    dark = windows.dark_regions(window.fault) or frozenset(window.fault.regions)
+    dark = _dark(record, window, location)
+    if not dark and isinstance(window.fault, FaultNoticed):
+        return None
     rows = between(record.traffic, window.began, recovered + seconds(0.001))
     rows = rows[rows["location"] == record.header.locations.index(location)]
     served = addresses.regions_of(record, rows)

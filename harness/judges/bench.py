@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from harness.judges import sanity, windows
+from harness.judges import observed, sanity, windows
 from harness.judges.alarms import alarm_rings, lag_alarm, no_false_alarm
 from harness.judges.calm import undisturbed
 from harness.judges.conduct import conduct
@@ -98,7 +98,8 @@ def judge_one(record: Record, promise: str) -> list[Verdict]:
 
 def _heard(record: Record, promise: str, one: Judge) -> list[Verdict]:
     if one.of_a_fault and not windows.windows(record):
-        doubt = "; ".join(["no fault was injected: there was nothing to judge", *sanity.of_the_run(record)])
+        nothing = observed.nothing(record) or "no fault was injected: there was nothing to judge"
+        doubt = "; ".join([nothing, *sanity.of_the_run(record)])
         return [Verdict(promise, Ruling.UNKNOWN, doubt)]
     fidelity = windows.fidelity(record)
     answer = one.judge(record)
@@ -106,6 +107,7 @@ def _heard(record: Record, promise: str, one: Judge) -> list[Verdict]:
     unfit = sanity.of_the_traffic(record)
     doubts = sanity.of_the_run(record) + unfit
     bound = [_bounded(verdict, doubts, unfit if one.by_traffic else []) for verdict in verdicts]
+    bound = [observed.weigh(record, verdict) for verdict in bound]
     return [replace(verdict, fidelity=fidelity) for verdict in bound]
 
 

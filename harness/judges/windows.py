@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from harness.clock import Duration, Instant, seconds
 from harness.record import Record
-from harness.timeline import FaultInjected, FaultUndone, PhaseBegan, of
+from harness.timeline import FaultInjected, FaultNoticed, FaultUndone, PhaseBegan, of
 
-_FIDELITY = ("faithful", "twin-only", "partial")
+_FIDELITY = ("faithful", "twin-only", "partial", "observed")
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Window:
     """One fault: from the call that began it to the call that began its undo.
 
     When another fault struck before the undo, the window ends there (``ended_by`` says so): what is seen later is
-    not this fault's doing alone. When nothing undid it (a killed run), it ends with the record.
+    not this fault's doing alone. When nothing undid it (a killed run), it ends with the record; so does somebody
+    else's, where nobody told when it was over (``not told``).
     """
 
     fault: FaultInjected
@@ -31,6 +32,16 @@ class Window:
         """How long the fault stood."""
         return self.ended - self.began
 
+    @property
+    def begin_told(self) -> bool:
+        """Whether somebody knew when it began: we, who brought it, or a person who said so."""
+        return not isinstance(self.fault, FaultNoticed) or self.fault.told
+
+    @property
+    def end_told(self) -> bool:
+        """Whether somebody knew for how long it stood, and so what came back while it did."""
+        return not isinstance(self.fault, FaultNoticed) or self.ended_by == "undone"
+
 
 def windows(record: Record) -> list[Window]:
     """The fault windows of a run, in the order of the injections."""
@@ -39,7 +50,8 @@ def windows(record: Record) -> list[Window]:
     found = []
     for number, fault in enumerate(faults):
         undo = next((one for one in undos if one.fault == fault.fault and one.at >= fault.at), None)
-        ended, by = (undo.at, "undone") if undo else (end(record), "never undone")
+        left = "not told" if isinstance(fault, FaultNoticed) else "never undone"
+        ended, by = (undo.at, "undone") if undo else (end(record), left)
         if number + 1 < len(faults) and faults[number + 1].at < ended:
             ended, by = faults[number + 1].at, "another fault"
         if undo:
@@ -52,6 +64,11 @@ def windows(record: Record) -> list[Window]:
 def phase(record: Record, name: str) -> Instant | None:
     """When a phase began; ``None`` when the run never came to it."""
     return next((event.at for event in of(record.events, PhaseBegan) if event.phase == name), None)
+
+
+def observed(record: Record) -> bool:
+    """Whether the run only watched and injected nothing."""
+    return phase(record, "observe") is not None
 
 
 def begin(record: Record) -> Instant:
@@ -76,9 +93,15 @@ def traffic_end(record: Record) -> Instant:
 
 
 def calm(record: Record) -> tuple[Instant, Instant]:
-    """The steady state: from its beginning to the first fault, or to the end of traffic when there was no fault."""
+    """The steady state: from its beginning to the first fault, or to the end of traffic when there was no fault.
+
+    Of a run that only watched and sent nothing, to the end of the record.
+    """
     first = next((fault.at for fault in of(record.events, FaultInjected)), None)
-    return begin(record), first if first is not None else traffic_end(record)
+    if first is not None:
+        return begin(record), first
+    silent = observed(record) and not len(record.traffic)
+    return begin(record), end(record) if silent else traffic_end(record)
 
 
 def aftermath(record: Record) -> tuple[Instant, Instant] | None:

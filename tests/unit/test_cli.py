@@ -49,6 +49,15 @@ def home(tmp_path):
         (("feasibility", "--terraform-plan", "none.json"), "none.json: file: No such file"),
         (("feasibility", "--terraform-plan", "targets/twin.toml"), "targets/twin.toml: JSON: "),
         (("feasibility", "--json", "--markdown"), "--markdown: --json: one of the two"),
+        (("observe",), "observe: --since: one of --live and --since TIME"),
+        (("observe", "--live", "--since", "-5m"), "observe: --live: one of --live and --since TIME"),
+        (("observe", "--live", "--until", "-5m"), "--until: -5m: goes with --since"),
+        (("observe", "--live", "--for", "0"), "--for: 0: must be more than 0 minutes"),
+        (("observe", "--live", "--phase", "active_lazy"), "--phase: active_lazy: no such phase"),
+        (("observe", "--live", "--phase", "active_passive/nothing"), "active_passive/nothing: no such scenario"),
+        (("observe", "--live", "--promise", "eternity"), "--promise: eternity: no such promise"),
+        (("observe", "--live", "--target", "mars"), "--target: mars: no such target"),
+        (("observe", "mark", "words", "--as", "joke"), "--as: joke: no such meaning"),
     ],
 )
 def test_bad_input_is_one_clear_line_and_exit_two(home, words, says):
@@ -82,7 +91,7 @@ def test_malformed_objectives_are_named_with_their_field(tmp_path):
     assert done.stderr.startswith("gameday: scenarios/objectives.toml: read_replicas.recvery_time: unknown")
 
 
-@pytest.mark.parametrize("words", [("twin", "status"), ("twin", "env"), ("feasibility",)])
+@pytest.mark.parametrize("words", [("twin", "status"), ("twin", "env"), ("feasibility",), ("observe", "--live")])
 def test_without_a_twin_it_says_how_to_start_one(home, words):
     done = gameday(*words, home=home)
     assert done.returncode == 4
