@@ -142,7 +142,7 @@ def test_on_aws_we_are_recognised_first_and_call_by_the_targets_roles(monkeypatc
     monkeypatch.setattr(session, "_system_resolver", lambda: "10.0.0.2")
     monkeypatch.setattr(session.guard, "recognise", lambda cloud, _, region: told.append((cloud.roles, region)))
     monkeypatch.setattr(
-        session, "_estate", lambda _, cloud, clock, server, **options: told.append((cloud.roles, server))
+        session, "_estate", lambda _, cloud, clock, server, allow, **options: told.append((cloud.roles, server))
     )
     session.reach_aws(wanted)
     server = NameServer("10.0.0.2", authorities=own if zones else ())

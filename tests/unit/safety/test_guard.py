@@ -12,12 +12,15 @@ from harness import target
 from harness.cloud.session import Cloud
 from harness.errors import CloudFault, Refused
 from harness.safety import guard
+from harness.target import Role
 
 TWIN = target.load(Path(__file__).resolve().parents[3] / "targets" / "twin.toml")
 
 
 class Says:
     """Answers every call alike, or fails."""
+
+    roles: tuple[Role, ...] = ()
 
     def __init__(self, answer: dict[str, Any] | Exception) -> None:
         self.answer = answer
@@ -26,6 +29,9 @@ class Says:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+    def account(self, region: str, role: Role | None) -> str:
+        return str(self.call(region, role)["Account"])
 
 
 def says(answer: dict[str, Any] | Exception) -> Cloud:
