@@ -4,7 +4,7 @@ BIN := .venv/bin
 # The tests and the twin need root: the real one, that of a user namespace, or sudo where the kernel forbids those.
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sh tests/as_root.sh)
 
-.PHONY: setup test test-as-user gameday bench peers trust mutants soak walk torture lint lock
+.PHONY: setup test test-as-user gameday bench peers trust mutants soak walk policy torture lint lock
 
 setup:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -38,6 +38,10 @@ soak: setup
 # Two thousand legal and illegal calls with processes killed at random: does the API tell the truth afterwards?
 walk: setup
 	@$(ROOT) $(BIN)/python -m tests.contract.walk
+
+# Every AWS call, made on a twin of each design: writes docs/aws/calls.json and the least policy for them.
+policy: setup
+	@$(ROOT) $(BIN)/python -m tests.aws_calls
 
 # Does a green mean green? Every program of tests/trust; all are run, and one that differs fails the target.
 TRUST := truth sabotage casualties planted damaged sabotaged_designs

@@ -14,7 +14,7 @@ from harness.errors import BadInput
 from harness.expectations import Expectation, Key, parse
 from harness.faults import Fidelity
 from harness.objectives import Objectives
-from harness.script import Kind
+from harness.script import Kind, Script
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 PHASES = ("read_replicas", "active_passive", "active_active")
@@ -79,6 +79,8 @@ class Entry:
     kinds: tuple[Kind, ...]
     objectives: Mapping[str, Duration | float | int]
     """What its promises are held against; no more."""
+    script: Script
+    """Everything that its module says."""
 
     @property
     def file(self) -> Path:
@@ -191,7 +193,7 @@ def _entry(phase: str, file: Path, table: Mapping[str, Objectives]) -> Entry:
     owed = {name: getattr(own, name) for promise in (*said.promises, *said.breaking) for name in OWED.get(promise, ())}
     title = said.story.splitlines()[0]
     promised = said.promises, said.breaking
-    return Entry(path, phase, title, said.story, said.card, *promised, said.faults, said.kinds, owed)
+    return Entry(path, phase, title, said.story, said.card, *promised, said.faults, said.kinds, owed, said)
 
 
 def expectations() -> Mapping[Key, Expectation]:

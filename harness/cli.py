@@ -12,14 +12,15 @@ from typing import Annotated
 
 import typer
 
-from harness.commands import observe, twin
-from harness.commands.options import AsExpected, AsJson, AsWritten, Speed, TargetName, checked_speed
+from harness.commands import observe, plan, twin
+from harness.commands.options import AsExpected, AsJson, AsWritten, Speed, TargetName, Yes, checked_speed
 from harness.errors import BadInput, GamedayError, TwinFault, UndoFailed, Unreadable
 from harness.verdicts import Exit
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(twin.app, name="twin")
 app.add_typer(observe.app, name="observe")
+app.command("plan")(plan.plan)
 
 
 def main() -> None:
@@ -87,23 +88,30 @@ def run(
         str, typer.Option("--cadence", help="Only what such a night plays: nightly, weekly or monthly.")
     ] = "",
     expected: AsExpected = False,
+    yes: Yes = False,
 ) -> None:
     """Run scenarios: inject real faults under real load, judge, report."""
     from harness import catalogue, runner
 
     chosen = catalogue.choose(scenarios or [], cadence=cadence)
-    raise typer.Exit(runner.run(chosen, target, checked_speed(speed), as_written=as_written, as_expected=expected))
+    told = {"as_written": as_written, "as_expected": expected, "yes": yes}
+    raise typer.Exit(runner.run(chosen, target, checked_speed(speed), **told))
 
 
 @app.command()
 def gate(
-    target: TargetName = "twin", speed: Speed = 10.0, as_written: AsWritten = False, expected: AsExpected = False
+    target: TargetName = "twin",
+    speed: Speed = 10.0,
+    as_written: AsWritten = False,
+    expected: AsExpected = False,
+    yes: Yes = False,
 ) -> None:
     """The pre-promotion gate: the scenarios whose card says so, every promise guarded, one exit code."""
     from harness import catalogue, runner
 
     chosen = catalogue.choose(gate=True)
-    raise typer.Exit(runner.run(chosen, target, checked_speed(speed), as_written=as_written, as_expected=expected))
+    told = {"as_written": as_written, "as_expected": expected, "yes": yes}
+    raise typer.Exit(runner.run(chosen, target, checked_speed(speed), **told))
 
 
 @app.command()
@@ -216,7 +224,7 @@ def runbook(
     region: Annotated[str, typer.Argument(help="the region that it is about")] = "",
     target: TargetName = "twin",
     plan: Annotated[bool, typer.Option("--plan", help="Say each step and its calls; touch nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Carry it out on AWS, too.")] = False,
+    yes: Yes = False,
 ) -> None:
     """What operators carry out by the book, step after step; safe to run again after a crash."""
     from harness import handbook

@@ -1,10 +1,10 @@
-"""One run's folder and everything that is open while it lasts: header, timeline, journal, observers, watchdog."""
+"""Everything that is open while a run lasts: its folder, header, timeline, journal, audit log, observers, watchdog."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,7 @@ from typing import Any
 from harness import seal
 from harness.clock import Duration, Instant
 from harness.cloud.estate import Estate
+from harness.cloud.trail import CALLS_FILE, Trail, kept
 from harness.console import Console
 from harness.header import Header, write_header
 from harness.probes.observers import Observers
@@ -39,6 +40,7 @@ class Experiment:
     mirror: Mirror | None = None
     timeline: Timeline = field(init=False)
     journal: Journal = field(init=False)
+    trail: Trail = field(init=False)
     observers: Observers = field(init=False)
     watchdog: Watchdog = field(init=False)
     began: Instant = field(init=False)
@@ -51,6 +53,7 @@ class Experiment:
         write_header(self.folder / HEADER_FILE, self.header)
         self.timeline = Timeline(self.folder / TIMELINE_FILE)
         self._stack.callback(self.timeline.close)
+        self.trail = self._stack.enter_context(self._trail())
         if self.target_file is not None:
             self._arm(self.target_file)
         self.observers = Observers(self.estate, self.timeline)
@@ -95,6 +98,7 @@ class Experiment:
 
     def enter_phase(self, phase: str, text: str) -> None:
         """Note the phase on the timeline and tell it on the terminal."""
+        self.trail.phase = phase
         self.timeline.add(PhaseBegan(self.estate.clock.now(), phase, text))
         self.console.say(phase, text)
 
@@ -102,3 +106,7 @@ class Experiment:
     def run(self) -> str:
         """``SESSION/SCENARIO``, as on the command line."""
         return f"{self.folder.parent.name}/{self.folder.name}"
+
+    def _trail(self) -> AbstractContextManager[Trail]:
+        estate, path = self.estate, self.folder / CALLS_FILE
+        return kept(estate.cloud, estate.platform.regions[0].name, path, estate.clock, self.header.scenario)

@@ -152,7 +152,7 @@ def title(fault: Fault | Arrangement) -> str:
     return f"{type(fault).__name__} {fault.target}"
 
 
-def is_destructive(fault: type[Fault], target: type) -> bool:
+def is_destructive(fault: type[Fault | Arrangement], target: type) -> bool:
     """Whether the topology stays changed after the undo of a fault of this kind on such a target."""
     return fault in (Promote, Switchover) or (fault is Lose and target is Region)
 
@@ -160,7 +160,7 @@ def is_destructive(fault: type[Fault], target: type) -> bool:
 _PACKETS_ONLY = "network ACLs do not stop what AWS carries itself: its replication goes on, and nothing can be lost"
 
 
-def on_aws(fault: type[Fault], target: type) -> tuple[Fidelity, str]:
+def on_aws(fault: type[Fault | Arrangement], target: type) -> tuple[Fidelity, str]:
     """How faithfully AWS lets a customer carry out a fault of this kind on such a target, and what is left out."""
     if fault in (Lose, Cut):
         return Fidelity.TWIN_ONLY, "an act of nature: AWS cannot be ordered to do it"

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from harness import procedures, target
 from harness.clock import wall_stamp
 from harness.cloud.estate import Estate
+from harness.cloud.trail import CALLS_FILE, kept
 from harness.console import Console
 from harness.errors import Aborted, BadInput, Refused
 from harness.procedures import PROCEDURES, Procedure
@@ -19,7 +20,7 @@ from harness.timeline import Timeline
 from harness.topology import Region
 
 RECORDS = HOME / "reports" / "runbooks"
-"""A file of JSON lines for each time that a runbook was carried out by hand."""
+"""A file of JSON lines for each time that a runbook was carried out by hand, and the audit log of its calls."""
 
 
 def rows() -> list[dict[str, str]]:
@@ -82,10 +83,12 @@ def _carried_out(wanted: Procedure, estate: Estate) -> str:
     RECORDS.mkdir(parents=True, exist_ok=True)
     path = RECORDS / f"{wall_stamp()}.{procedures.name(wanted)}.{wanted.region}.jsonl"
     timeline, console = Timeline(path), Console(estate.clock)
+    called, region = path.with_suffix(f".{CALLS_FILE}"), estate.platform.regions[0].name
     console.say("runbook", f"{runbook.title}, {len(runbook.steps)} steps")
     desk = execution.Desk(estate.cloud, estate.clock, timeline.add, console.say, console.glance)
     try:
-        execution.carry_out(runbook, desk)
+        with kept(estate.cloud, region, called, estate.clock, runbook.title):
+            execution.carry_out(runbook, desk)
     except KeyboardInterrupt:
         raise Aborted("stopped by hand.", "Carry it out again: it goes on where it stopped.") from None
     finally:

@@ -14,7 +14,7 @@ from types import FrameType
 
 import pytest
 
-from harness import record
+from harness import record, target
 from harness.card import card_of
 from harness.catalogue import PHASES
 from harness.errors import Aborted, Refused
@@ -49,6 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--gameday-target", default="twin", help="a target by name (targets/NAME.toml) or file")
     group.addoption("--gameday-speed", default=10.0, type=float, help="how much faster than AWS the twin runs")
     group.addoption("--as-written", action="store_true", help="the strategy's own design instead of the hardened one")
+    group.addoption("--gameday-yes", action="store_true", help="carry it out on AWS, too")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -96,6 +97,9 @@ def game_session(request: pytest.FixtureRequest) -> Iterator[Session]:
     options = Options(
         target_file(str(config.getoption("--gameday-target"))), config.getoption("--gameday-speed"), version
     )
+    wanted = target.load(options.target)
+    if wanted.target.kind != "twin" and not config.getoption("--gameday-yes"):
+        raise Refused("on AWS nothing is carried out unasked.", "Say --gameday-yes; `gameday plan` tells what it does.")
     with (
         keys.Keys(config.stash.get(_TERMINAL, None)) as pressed,
         _signals(request.session),

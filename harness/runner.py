@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness import catalogue, comparison, expectations, matrix, prices, record, timeline
+from harness import plan as plans
 from harness.catalogue import Entry
 from harness.clock import monotonic_nanoseconds
 from harness.comparison import Comparison
@@ -62,17 +63,26 @@ class Collector:
         self.finished = session.config.stash[FINISHED]
 
 
-def run(chosen: Sequence[Entry], target_name: str, speed: float, *, as_written: bool, as_expected: bool = False) -> int:
+def run(
+    chosen: Sequence[Entry],
+    target_name: str,
+    speed: float,
+    *,
+    as_written: bool,
+    as_expected: bool = False,
+    yes: bool = False,
+) -> int:
     """Run these scenarios, report, and return the exit code.
 
     With ``as_expected`` what counts is ``scenarios/expectations.toml``: 0 when every scenario came out exactly so, 1
     otherwise. Raises ``BadInput`` before anything starts when the target, the objectives or the expectations are wrong,
-    and ``Refused`` when nothing may be broken now.
+    and ``Refused`` when nothing may be broken now, and on AWS without ``yes``, once it has told what would be done.
     """
     expected = catalogue.expectations() if as_expected else {}
     options = Options(target_file(target_name), speed, "as_written" if as_written else "hardened")
-    # Reads the target and the objectives, and says what is wrong in them.
-    guard.permit(Session(options).target, HOME)
+    wanted = Session(options).target  # reads the objectives, too, and says what is wrong in them
+    guard.permit(wanted, HOME)
+    plans.hold(chosen, wanted, yes=yes, say=lambda text: sys.stdout.write(f"{text}\n\n"))
     shutil.rmtree(RESULTS, ignore_errors=True)
     collector = Collector()
     words = [str(entry.file) for entry in chosen]
@@ -80,6 +90,7 @@ def run(chosen: Sequence[Entry], target_name: str, speed: float, *, as_written: 
     words += ["--capture=sys"]  # the console writes past it, and children's own words are not lost
     words += ["--alluredir", str(RESULTS), "--tb=short", "-p", "no:cacheprovider", f"--rootdir={HOME}"]
     words += ["--as-written"] if as_written else []
+    words += ["--gameday-yes"] if yes else []
     began = monotonic_nanoseconds()
     code = pytest.main(words, plugins=[collector])
     if not collector.finished:

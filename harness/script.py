@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import get_args
@@ -12,27 +12,38 @@ from harness import card
 from harness.card import Card
 from harness.clock import Duration, milliseconds, minutes, seconds
 from harness.errors import BadInput
-from harness.faults import Fault, is_destructive
+from harness.faults import Arrangement, Fault, is_destructive
 from harness.objectives import PROMISES
+from harness.procedures import Procedure
 from harness.topology import Region, Target, Zone
 
 _SPANS = {"milliseconds": milliseconds, "seconds": seconds, "minutes": minutes}
 _FAULTS: dict[str, type[Fault]] = {kind.__name__: kind for kind in get_args(Fault)}
+_ARRANGEMENTS: dict[str, type[Arrangement]] = {Arrangement.__name__: Arrangement}
+_PROCEDURES: dict[str, type[Procedure]] = {kind.__name__: kind for kind in get_args(Procedure)}
 _TARGETS: dict[str, type[Target]] = {kind.__name__: kind for kind in get_args(Target)}
 _CARD_FIELDS = tuple(field.name for field in fields(Card))
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of fault on a kind of target: a class of :mod:`harness.faults` and one of :mod:`harness.topology`."""
+    """A kind of fault (or arrangement) on a kind of target: a class of :mod:`harness.faults`, one of the topology."""
 
-    fault: type[Fault]
+    fault: type[Fault | Arrangement]
     target: type[Target]
 
     @property
     def destructive(self) -> bool:
         """Whether it changes the topology for good, as :func:`harness.faults.is_destructive` says of a fault."""
         return is_destructive(self.fault, self.target)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A fault or an arrangement as a script has it."""
+
+    words: str
+    kind: Kind
 
 
 @dataclass(frozen=True)
@@ -69,10 +80,22 @@ class Script:
     promises: tuple[str, ...]
     breaking: tuple[str, ...]
     """The promises that nobody can keep under its faults."""
-    faults: tuple[str, ...]
-    """The arguments of every ``gameday.inject``, as written."""
-    kinds: tuple[Kind, ...]
-    """What those arguments are."""
+    injected: tuple[Written, ...]
+    """The arguments of every ``gameday.inject``."""
+    arranged: tuple[Written, ...] = ()
+    """Those of every ``gameday.arranged``: no faults."""
+    procedures: tuple[type[Procedure], ...] = ()
+    """What operators carry out by runbook."""
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What it injects, as written."""
+        return tuple(one.words for one in self.injected)
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What that is, each kind once."""
+        return tuple(dict.fromkeys(one.kind for one in self.injected))
 
 
 def read(path: Path, where: str) -> Script:
@@ -103,13 +126,16 @@ class _Reader:
         story = ast.get_docstring(self._tree)
         if not story:
             raise BadInput(self._where, "docstring", "missing: say what breaks, what should happen and why it matters")
-        injected = [part for call in self._calls("inject") for part in call.args]
-        written = [self._resolved(part) for part in injected]
-        kinds = tuple(dict.fromkeys(map(self._kind, written)))
+        injected = tuple(self._thing(node, _FAULTS, "inject") for node in self._arguments("inject"))
+        arranged = tuple(self._thing(node, _ARRANGEMENTS, "arranged") for node in self._arguments("arranged"))
+        procedures = tuple(dict.fromkeys(map(self._procedure, self._arguments("carry_out"))))
         promises, breaking = self._promises(), self._breaking()
         if not promises and not breaking:
             raise BadInput(self._where, "promising", "names no promise")
-        return Script(story, self._card(), promises, breaking, tuple(map(ast.unparse, written)), kinds)
+        return Script(story, self._card(), promises, breaking, injected, arranged, procedures)
+
+    def _arguments(self, verb: str) -> list[ast.expr]:
+        return [self._resolved(part) for call in self._calls(verb) for part in call.args]
 
     def _calls(self, verb: str) -> Iterator[ast.Call]:
         for node in ast.walk(self._tree):
@@ -120,10 +146,16 @@ class _Reader:
         inner = node.value if isinstance(node, ast.Starred) else node
         return self._assigned.get(inner.id, inner) if isinstance(inner, ast.Name) else inner
 
-    def _kind(self, node: ast.expr) -> Kind:
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _FAULTS and node.args:
-            return Kind(_FAULTS[node.func.id], self._target(self._resolved(node.args[0])))
-        raise BadInput(self._where, f"line {node.lineno}", f"inject: {ast.unparse(node)} names no fault")
+    def _thing(self, node: ast.expr, known: Mapping[str, type[Fault | Arrangement]], verb: str) -> Written:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in known and node.args:
+            kind = Kind(known[node.func.id], self._target(self._resolved(node.args[0])))
+            return Written(ast.unparse(node), kind)
+        raise BadInput(self._where, f"line {node.lineno}", f"{verb}: {ast.unparse(node)} names no fault")
+
+    def _procedure(self, node: ast.expr) -> type[Procedure]:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _PROCEDURES:
+            return _PROCEDURES[node.func.id]
+        raise BadInput(self._where, f"line {node.lineno}", f"carry_out: {ast.unparse(node)} names no procedure")
 
     def _target(self, node: ast.expr) -> type[Target]:
         """The class that is called; what the game day gives out is a region, or the zone that its name speaks of."""

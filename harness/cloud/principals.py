@@ -20,6 +20,8 @@ from botocore.exceptions import NoCredentialsError
 from botocore.loaders import Loader, create_loader
 from botocore.session import Session
 
+from harness.cloud.trail import Listener, overhear
+
 if TYPE_CHECKING:  # the dead man's switch has boto3, and not what reads target files
     from harness.target import Role
 
@@ -49,18 +51,25 @@ def meant_for(roles: Sequence[Role], service: str, region: str) -> Role | None:
     return max(fitting, key=lambda role: role.rank, default=None)
 
 
-def assumed(role: Role, purpose: str, keys: Mapping[str, str | None], options: Mapping[str, Any]) -> boto3.Session:
+def assumed(
+    role: Role, purpose: str, keys: Mapping[str, str | None], options: Mapping[str, Any], tell: Listener
+) -> boto3.Session:
     """A session whose every client is that role, assumed at the first call by our own credentials.
 
-    ``keys`` are ours, as boto3 names them (without any it finds them itself); ``options`` are those of every client.
-    Raises botocore's ``NoCredentialsError``.
+    ``keys`` are ours, as boto3 names them (without any it finds them itself); ``options`` are those of every client;
+    ``tell`` hears of each time that the role is assumed. Raises botocore's ``NoCredentialsError``.
     """
     own: Any = boto3.Session(**keys).get_credentials()  # type: ignore[arg-type]
     if own is None:
         raise NoCredentialsError
     home = role.regions[0] if role.regions else _STS_REGION
     extra = {"RoleSessionName": purpose} | ({"ExternalId": role.external_id} if role.external_id else {})
-    create: Any = functools.partial(boto3.client, region_name=home, **options)
+
+    def create(service: str, **more: Any) -> Any:
+        client: Any = boto3.client(service, region_name=home, **options, **more)  # type: ignore[call-overload]
+        overhear(client, home, tell)
+        return client
+
     fetcher = AssumeRoleCredentialFetcher(create, own, role.arn, extra_args=extra)
     session = Session()
     # The models of AWS's services are read once a process: that takes longer than any call.

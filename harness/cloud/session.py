@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.clock import monotonic_nanoseconds
-from harness.cloud import failures, principals
+from harness.cloud import failures, principals, trail
 
 if TYPE_CHECKING:  # the dead man's switch has boto3, and not what reads target files
     from harness.target import Role
@@ -41,6 +41,9 @@ class Cloud:
     secret_key: str | None = None
     purpose: str = "gameday"
     roles: tuple[Role, ...] = ()
+    told: trail.Listener | None = None
+    """Hears of every call as it ends, of each page of a paginated one too."""
+    _arn: str = ""
     _clients: dict[tuple[str, str, Role | None], Any] = field(default_factory=dict)
     _sessions: dict[Role, boto3.Session] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -95,9 +98,11 @@ class Cloud:
             make: Any = functools.partial(boto3.client, **self._keys)
         else:
             if role not in self._sessions:
-                self._sessions[role] = principals.assumed(role, self.purpose, self._keys, self._options)
+                self._sessions[role] = principals.assumed(role, self.purpose, self._keys, self._options, self._tell)
             make = self._sessions[role].client
-        return make(service, region_name=region, **self._options)
+        client = make(service, region_name=region, **self._options)
+        trail.overhear(client, region, self._tell, role.arn if role else "")
+        return client
 
     @property
     def _keys(self) -> dict[str, str | None]:
@@ -112,3 +117,12 @@ class Cloud:
             user_agent_extra=f"gameday/{self.purpose}",
         )
         return {"endpoint_url": self.endpoint, "config": config}
+
+    def caller(self, region: str) -> str:
+        """Who our own credentials are, as an ARN; asked once, of STS in that region."""
+        self._arn = self._arn or str(self._call(None, "sts", region, "get_caller_identity")["Arn"])
+        return self._arn
+
+    def _tell(self, call: trail.CallMade) -> None:
+        if self.told is not None:
+            self.told(call)

@@ -17,6 +17,7 @@ AsExpected = Annotated[
     typer.Option("--expected", help="Hold the results against scenarios/expectations.toml: 0 when exactly so, else 1."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Carry it out on AWS, too.")]
 
 
 def checked_speed(speed: float) -> float:

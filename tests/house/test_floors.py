@@ -62,6 +62,7 @@ FLOORS = {
     "harness.hindsight": 6,
     "harness.aftermath": 6,
     "harness.outlook": 6,
+    "harness.plan": 6,
     "harness.handbook": 6,
     "harness.explanation": 6,
     "harness.gameday": 6,

@@ -13,6 +13,7 @@ import pytest
 from tests.unit.terraform import strategy
 
 HOME = Path(__file__).resolve().parents[2]
+DARK = "active_passive/the_primary_load_balancer_goes_dark"
 
 
 def gameday(*words: str, home: Path = HOME) -> subprocess.CompletedProcess[str]:
@@ -58,6 +59,7 @@ def home(tmp_path):
         (("observe", "--live", "--promise", "eternity"), "--promise: eternity: no such promise"),
         (("observe", "--live", "--target", "mars"), "--target: mars: no such target"),
         (("observe", "mark", "words", "--as", "joke"), "--as: joke: no such meaning"),
+        (("plan", "active_passive/nothing_happens"), "active_passive/nothing_happens: no such scenario"),
     ],
 )
 def test_bad_input_is_one_clear_line_and_exit_two(home, words, says):
@@ -125,3 +127,19 @@ def test_the_catalogue_lists_every_scenario(home):
     modules = {f"{path.parent.name}/{path.stem}" for path in (HOME / "scenarios").glob("*/*.py")}
     assert {"/".join(line.split()[:2]) for line in done.stdout.splitlines()[1:]} == modules
     assert len(modules) >= 6
+
+
+@pytest.mark.parametrize("words", [("run", DARK), ("gate",)])
+def test_on_aws_a_run_tells_its_plan_and_stops(home, words):
+    done = gameday(*words, "--target", "targets/staging.example.toml", home=home)
+    assert done.returncode == 4
+    assert done.stderr == "gameday: nothing was done. Say --yes to carry it out.\n"
+    assert f"{DARK}: " in done.stdout
+    assert "undo: ec2 DeleteNetworkAcl" in done.stdout
+    assert not list(home.glob("reports/*"))
+
+
+def test_a_plan_needs_no_account(home):
+    done = gameday("plan", DARK, "--target", "targets/staging.example.toml", "--json", home=home)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[0]["account"] == "000000000000"

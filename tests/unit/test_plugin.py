@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +15,8 @@ import pytest
 from harness.errors import Aborted, Refused
 from harness.plugin import _plainly_refused, _prepare_what_follows, _signals
 from harness.verdicts import Outcome
+
+HOME = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -47,3 +52,13 @@ def test_a_stop_condition_lets_no_other_scenario_begin(outcome, stopped, renewed
     experiment: Any = SimpleNamespace(outcome=outcome)
     _prepare_what_follows(experiment, played, session)
     assert (len(renewals), session.shouldstop) == (renewed, told)
+
+
+def test_a_bare_pytest_is_on_the_leash_too(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("def test_it(gameday):\n    raise AssertionError('it ran')\n")
+    words = [sys.executable, "-m", "pytest", "-q", str(tmp_path / "test_it.py")]
+    words += ["--gameday-target", str(HOME / "targets" / "staging.example.toml"), f"--rootdir={tmp_path}"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "on AWS nothing is carried out unasked" in done.stdout
+    assert "it ran" not in done.stdout

@@ -5,9 +5,10 @@ import pytest
 from harness.card import Card
 from harness.clock import minutes, seconds
 from harness.errors import BadInput
-from harness.faults import Lose, Pause, Promote, Stop
+from harness.faults import Geolocate, Lose, Pause, Promote, Stop
+from harness.procedures import FailBack
 from harness.script import Kind, read
-from harness.topology import Cache, Region, Replica, Writer, Zone
+from harness.topology import Cache, Records, Region, Replica, Writer, Zone
 
 WHOLE = '''"""Something stops.
 
@@ -88,6 +89,12 @@ def test_a_script_without_a_fault_is_calm_weather(script):
         ('"automatic")', '"automagic")', "promising: no such promise: automagic"),
         ('"automatic")', "other)", "promising: other is no name of a promise"),
         ("inject(pause)", "inject(nothing)", "inject: nothing names no fault"),
+        ("gameday.hold(seconds(30))", "gameday.carry_out(it)", "carry_out: it names no procedure"),
+        (
+            "gameday.traffic()",
+            "gameday.arranged(pause)",
+            "arranged: Pause(Cache(gameday.regions[0]), span=seconds(30)) names",
+        ),
         ("def test_it", "def it", "test function: one is expected, 0 are there"),
         ('"""Something', '_ = """Something', "docstring: missing"),
         ("def test_it_comes_back(gameday", "def test_it_comes_back(gameday(", "line 12: not Python"),
@@ -103,3 +110,13 @@ def test_what_is_wrong_is_named_with_its_file(script, before, after, says):
 
 def test_the_clock_is_read_as_in_a_script(script):
     assert script(WHOLE.replace("minutes(3)", "seconds(90)")).card.lasts == seconds(90)
+
+
+def test_what_is_arranged_and_what_operators_do_is_read_and_is_no_fault(script):
+    text = WHOLE.replace("gameday.traffic():", "gameday.arranged(Geolocate(Records(), {}, one)), gameday.traffic():")
+    said = script(text.replace("gameday.hold(seconds(30))", "gameday.carry_out(FailBack(one))"))
+    assert [(one.words, one.kind) for one in said.arranged] == [
+        ("Geolocate(Records(), {}, one)", Kind(Geolocate, Records))
+    ]
+    assert said.procedures == (FailBack,)
+    assert said.kinds == (Kind(Stop, Writer), Kind(Pause, Cache))

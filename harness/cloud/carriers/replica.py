@@ -85,6 +85,12 @@ class StopReplicaCarrier(_ReplicaCarrier):
 class PromoteReplicaCarrier(_ReplicaCarrier):
     """Carries out ``Promote(Replica(region))``: it cannot be undone, the replica has to be made anew."""
 
+    def __init__(self, estate: Estate, fault: Promote) -> None:
+        """Raises ``Refused`` for a reader of a cluster: AWS promotes none, since all share one volume."""
+        super().__init__(estate, fault)
+        if self._replica.role != "replica":
+            raise Refused(f"{self._replica.identifier} is a cluster's reader, which cannot be promoted.")
+
     def change(self, arm: Arm) -> None:
         """One call."""
         orders.promote(self._region, self._replica.identifier).give(self._estate.cloud)

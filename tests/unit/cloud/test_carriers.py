@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from harness import catalogue, script
 from harness.cloud import carriers
 from harness.cloud.carriers.acl import Denial
 from harness.cloud.carriers.nature import strike, strike_back
-from harness.faults import Blackhole
-from harness.topology import ControlPlane, Link, Region, Zone
+from harness.cloud.carriers.replica import PromoteReplicaCarrier
+from harness.errors import Refused
+from harness.faults import Blackhole, Promote
+from harness.topology import ControlPlane, Link, Region, Replica, Zone
 
 VPC = "10.1.0.0/16"
 
@@ -62,3 +66,16 @@ def test_an_act_of_nature_names_its_way_back(target, words):
     act, backward, names = words
     assert strike(target) == {"act": act, "names": names}
     assert strike_back(target) == {"act": backward, "names": names}
+
+
+@pytest.mark.parametrize(("source", "refused"), [({}, True), ({"ReadReplicaSourceDBInstanceIdentifier": "w"}, False)])
+def test_a_clusters_reader_is_not_promoted_and_a_replica_is(source, refused):
+    member = {"DBInstanceIdentifier": "r", "IsClusterWriter": False}
+    item = {"DBInstanceIdentifier": "r", "DBClusterIdentifier": "c", "DBInstanceStatus": "available", **source}
+    cloud = SimpleNamespace(call=lambda *_: {"DBClusters": [{"DBClusterMembers": [member]}]}, pages=lambda *_: [item])
+    fault = Promote(Replica(Region("eu-west-1")))
+    if refused:
+        with pytest.raises(Refused, match="r is a cluster's reader"):
+            PromoteReplicaCarrier(SimpleNamespace(cloud=cloud), fault)
+    else:
+        assert PromoteReplicaCarrier(SimpleNamespace(cloud=cloud), fault).regions == ()

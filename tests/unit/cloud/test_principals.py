@@ -59,7 +59,7 @@ def test_a_role_is_assumed_anew_before_its_time_is_over(monkeypatch, left_second
     monkeypatch.setattr(principals.boto3, "client", lambda service, **options: Tokens())
     keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
     role = DNS.model_copy(update={"external_id": "22"})
-    credentials = principals.assumed(role, "gameday", keys, {}).get_credentials()
+    credentials = principals.assumed(role, "gameday", keys, {}, lambda _: None).get_credentials()
     assert [credentials.get_frozen_credentials().token for _ in range(2)][-1] == f"T{assumed_times}"
     assert len(calls) == assumed_times
     assert calls[0] == {"RoleArn": DNS.arn, "RoleSessionName": "gameday", "ExternalId": "22"}
