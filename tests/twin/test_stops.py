@@ -35,7 +35,7 @@ METRIC = {"Namespace": "Test", "MetricName": "Pages"}
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     home = tmp_path_factory.mktemp("home")
     (home / "scenarios").symlink_to(REPOSITORY / "scenarios")
-    with running(home, design="active_passive", speed=50) as twin, pytest.MonkeyPatch.context() as patch:
+    with running(home, design="active_passive", speed=20) as twin, pytest.MonkeyPatch.context() as patch:
         patch.setenv("GAMEDAY_HOME", str(home))
         for module in (session, gameday):
             patch.setattr(module, "HOME", home)
@@ -74,7 +74,7 @@ def test_an_active_fault_is_undone_and_the_run_is_aborted(
     text = (REPOSITORY / "targets" / "twin.toml").read_text()
     path.write_text(text.replace("[api]", f'[stop]\nalarms = ["{ALARM}"]\n\n[api]', 1))
     before, told = acls(world), list[Experiment]()
-    with Session(Options(path, 50)) as played:
+    with Session(Options(path, 20)) as played:
         day = GameDay(played, Scenario("active_passive", f"stopped_by_{condition}", "It is stopped."), told.append)
 
         def play() -> None:

@@ -216,7 +216,7 @@ def test_the_command_line_says_so_in_one_line(world: Whole, tmp_path: Path, name
         since = world.trail.stat().st_size
         done = subprocess.run(
             [sys.executable, "-m", "harness.cli", *words],
-            capture_output=True, text=True, check=False, env=environment, cwd=REPOSITORY, timeout=60,
+            capture_output=True, text=True, check=False, env=environment, cwd=REPOSITORY, timeout=120,
         )  # fmt: skip
         told = calls(world.trail, since)
     assert done.returncode == code, done.stdout + done.stderr
