@@ -124,6 +124,7 @@ def test_a_run_that_cannot_tell_has_no_figure_and_a_ruling(runs):
 
 def test_the_door_takes_sessions_and_runs_oldest_first(runs, monkeypatch):
     monkeypatch.setattr(runner, "RUNS", runs)
+    monkeypatch.setattr("harness.runs.RUNS", runs)
     told = runner.compared([f"night4/{DARK}", "night0", "night1", "night0"], 5)
     assert told.newest == (f"night4/{DARK}",)
     assert len(figure(told, "rto_seconds").before) == 2
