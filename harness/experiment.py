@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,11 +11,12 @@ from types import TracebackType
 from typing import Any
 
 from harness import seal
-from harness.clock import Duration, Instant
+from harness.clock import Instant
 from harness.cloud.estate import Estate
 from harness.cloud.trail import CALLS_FILE, Trail, kept
 from harness.console import Console
 from harness.header import Header, write_header
+from harness.load import Load
 from harness.probes.observers import Observers
 from harness.record import HEADER_FILE, TIMELINE_FILE
 from harness.safety import lease
@@ -91,8 +92,20 @@ class Experiment:
         self.header = replace(self.header, **changes)
         write_header(self.folder / HEADER_FILE, self.header)
 
-    def note_clocks(self, errors: Mapping[str, Duration]) -> None:
-        """How far the times of traffic from other machines may be off."""
+    @contextmanager
+    def under(self, load: Load) -> Iterator[None]:
+        """Around the traffic: the header says how far the times of what comes from other machines may be off."""
+        with load:
+            load.start()
+            self._note_clocks(load)
+            try:
+                yield
+            finally:
+                load.stop()
+                self._note_clocks(load)
+
+    def _note_clocks(self, load: Load) -> None:
+        errors = load.clock_errors()
         if errors:
             self.amend(clock_error=errors)
 

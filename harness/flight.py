@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -193,9 +193,10 @@ def _traffic(experiment: Experiment, lookout: Lookout, *, wanted: bool) -> Itera
         return
     estate = experiment.estate
     plan, places = clients.plan(estate.target, "honest", MIX, 1), clients.places(estate)
-    with Load(estate.clock, experiment.folder, places, plan) as load:
+    load = Load(estate.clock, experiment.folder, places, plan)
+    with ExitStack() as stack:
         try:
-            load.start()
+            stack.enter_context(experiment.under(load))
         except HarnessFault as error:
             remedy = "In the midst of an outage watch with --no-traffic."
             raise Aborted(f"the clients did not get to work: {error.message}", remedy) from error

@@ -235,17 +235,14 @@ class GameDay:
         plan = kinds.plan(self._estate.target, clients, mix, times)
         experiment.amend(mix=plan.mix, rate_per_second=plan.rates, client=kinds.policy(plan))
         places, reserve = kinds.places(self._estate), self._session.reserve
-        with allure.step("traffic"), Load(self._estate.clock, experiment.folder, places, plan, reserve) as load:
+        load = Load(self._estate.clock, experiment.folder, places, plan, reserve)
+        with allure.step("traffic"), experiment.under(load):
             self._lookout.on(load)
-            load.start()
-            experiment.note_clocks(load.clock_errors())
             self._console.say("traffic", f"{sum(plan.rates.values()):g} arrivals/s from {len(places)} locations")
             try:
                 yield
             finally:
                 self._lookout.on(None)
-                load.stop()
-                experiment.note_clocks(load.clock_errors())
         self._session.restock()
 
     def steady(self, span: Duration) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from harness import comparison, runner
-from harness import runs as kept_runs
 from harness.comparison import Change, Run, Trend, compare
 from harness.errors import BadInput
 from harness.verdicts import Exit, Ruling
@@ -124,8 +123,8 @@ def test_a_run_that_cannot_tell_has_no_figure_and_a_ruling(runs):
 
 
 def test_the_door_takes_sessions_and_runs_oldest_first(runs, monkeypatch):
-    for module in (runner, kept_runs):
-        monkeypatch.setattr(module, "RUNS", runs)
+    monkeypatch.setattr(runner, "RUNS", runs)
+    monkeypatch.setattr("harness.runs.RUNS", runs)
     told = runner.compared([f"night4/{DARK}", "night0", "night1", "night0"], 5)
     assert told.newest == (f"night4/{DARK}",)
     assert len(figure(told, "rto_seconds").before) == 2
