@@ -40,7 +40,7 @@ def test_the_example_for_staging_is_sound_and_is_nobodys():
         ("log_in =", "sign_in =", "statements"),
         ('"insert into triggers"', '" "', "statements"),
         ("[target]", "[target", "TOML"),
-        ("resources_at_once = 4", 'freeze_file = ""', "limits.freeze_file"),
+        ("resources_at_once = 5", 'freeze_file = ""', "limits.freeze_file"),
         ("[api]", '[[quiet]]\nfrom = "8:00"\nuntil = "18:00"\nzone = "UTC"\n[api]', "quiet.0.from"),
         ("[api]", '[[quiet]]\nfrom = "08:00"\nuntil = "24:30"\nzone = "UTC"\n[api]', "quiet.0.until"),
         ("[api]", '[[quiet]]\nfrom = "08:00"\nuntil = "18:00"\nzone = "Europe/Bonn"\n[api]', "quiet.0.zone"),
