@@ -243,12 +243,12 @@ def holder_name(stamp: str) -> str:
 
 def reach_aws(wanted: Target, *, without_lost: bool = False) -> Estate:
     """The estate of a target that is an AWS account. Raises ``Refused`` where the guard says no."""
-    pretending = any(wanted.asks_as(place) and not place.nameserver for place in wanted.locations)
-    own = names.authorities(wanted.api.host) if pretending else ()
-    clock, name_server = Clock(1.0, Anchor.now()), NameServer(_system_resolver(), authorities=own)
     cloud = Cloud(roles=wanted.roles)
     for hand in () if without_lost else wanted.hands[:1]:
         guard.recognise(cloud, wanted, hand.region)  # before anything is read, too
+    pretending = any(wanted.asks_as(place) and not place.nameserver for place in wanted.locations)
+    own = names.authorities(wanted.api.host) if pretending else ()
+    clock, name_server = Clock(1.0, Anchor.now()), NameServer(_system_resolver(), authorities=own)
     allow = guard.admit_survivors if without_lost else guard.admit
     return _estate(wanted, cloud, clock, name_server, allow, without_lost=without_lost)
 
@@ -278,8 +278,6 @@ def _estate(
     *,
     without_lost: bool = False,
 ) -> Estate:
-    if wanted.hands and not without_lost:
-        guard.recognise(cloud, wanted, wanted.hands[0].region)
     try:
         platform = discovery.discover(cloud, wanted, without_lost=without_lost)
         allow(cloud, wanted, platform)

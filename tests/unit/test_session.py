@@ -146,7 +146,7 @@ def test_on_aws_we_are_recognised_first_and_call_by_the_targets_roles(monkeypatc
     )
     session.reach_aws(wanted)
     server = NameServer("10.0.0.2", authorities=own if zones else ())
-    assert told == [*zones, ((role,), "us-east-1"), ((role,), server)]
+    assert told == [((role,), "us-east-1"), *zones, ((role,), server)]
 
 
 def test_what_a_target_owes_otherwise_is_owed():
