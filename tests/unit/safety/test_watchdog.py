@@ -110,7 +110,7 @@ def test_a_run_that_ends_with_something_left_hands_it_over_though_its_process_li
     run.go_on()
     assert wait_until(run.undone)
     assert run.process.poll() is None
-    assert not run.lease.exists()
+    assert wait_until(lambda: not run.lease.exists())
 
 
 def test_a_run_that_hangs_is_killed_before_anything_is_undone(begin):
