@@ -55,7 +55,7 @@ from harness.topology import (
 
 CALLS = Path(__file__).resolve().parent.parent / "docs" / "aws" / "calls.json"
 _NOBODY = "nothing on AWS: nobody can order it, so a run there is refused at this fault"
-_BESIDE = ("observers", "read-back")
+_BESIDE = ("lock and journal", "observers", "read-back")
 
 REACH: Mapping[tuple[type[Fault | Arrangement], type], str] = {
     (Blackhole, LoadBalancer): "one region: the public subnets of its load balancer, and whatever else in them is "

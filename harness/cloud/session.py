@@ -73,7 +73,7 @@ class Cloud:
         return str(answer["Account"])
 
     def _call(
-        self, role: Role | None, service: str, region: str, operation: str, **parameters: Any
+        self, role: Role | None, service: str, region: str, operation: str, /, **parameters: Any
     ) -> Mapping[str, Any]:
         began = monotonic_nanoseconds()
         try:

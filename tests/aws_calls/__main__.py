@@ -38,6 +38,8 @@ def play_faults(stage: Stage, refused: dict[str, str]) -> None:
     """What only looks, then every kind of fault."""
     acts.looks(stage)
     acts.watch(stage)
+    acts.keep(stage)
+    acts.look_back(stage)
     play(stage, SILENCED, refused)
     with acts.nobody_decides(stage):
         for kind in KINDS:

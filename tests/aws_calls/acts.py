@@ -15,11 +15,11 @@ import pytest
 
 from harness import aftermath, target
 from harness.clock import minutes, real_sleep, seconds
-from harness.cloud import configuration, discovery, inventory
+from harness.cloud import configuration, discovery, inventory, observation
+from harness.cloud import kept as past
 from harness.cloud.carriers import KNOWN, carrier_of
 from harness.cloud.carriers.silence import ALARM
 from harness.cloud.estate import Estate
-from harness.cloud.observation import alarms
 from harness.cloud.session import Cloud
 from harness.cloud.trail import kept
 from harness.errors import CloudFault, Ineffective, Refused
@@ -29,6 +29,7 @@ from harness.procedures import Drain, FailBack, FailOver, Procedure, PromoteStan
 from harness.runbooks import execution, runbook_of
 from harness.safety import guard
 from harness.safety.injection import Injection
+from harness.safety.table import Table
 from harness.script import Kind
 from harness.session import reach_twin
 from harness.timeline import Timeline, WriterSeen, of
@@ -45,8 +46,10 @@ from harness.topology import (
     Writer,
     Zone,
 )
+from harness.undo import Act, Armed
 from tests.aws_calls.recorder import NotedJournal, Recorder
 from tests.contract.whole import REPOSITORY, running
+from tests.unit.safety.endpoint import REGION, created
 
 SPEED = 20
 _TRIES = 6
@@ -79,7 +82,7 @@ class Stage:
     @cached_property
     def unheard(self) -> Cloud:
         """For what is no part of what the harness calls."""
-        return replace(self.estate.cloud, told=None, _clients={})
+        return replace(self.estate.cloud, told=None, _clients={}, _sessions={})
 
     @property
     def first(self) -> Region:
@@ -135,12 +138,14 @@ def nobody_decides(stage: Stage) -> Iterator[None]:
     """
     cloud = stage.unheard
     regions = [region.name for region in stage.estate.platform.regions]
-    acting = [region for region in regions for one in alarms(cloud, region) if one.name == ALARM and one.acts]
+    acting = [
+        region for region in regions for one in observation.alarms(cloud, region) if one.name == ALARM and one.acts
+    ]
     for region in acting:
         cloud.call("cloudwatch", region, "disable_alarm_actions", AlarmNames=[ALARM])
     try:
         yield
-        _until(stage, lambda: all(one.state == "OK" for region in acting for one in alarms(cloud, region)
+        _until(stage, lambda: all(one.state == "OK" for region in acting for one in observation.alarms(cloud, region)
                                   if one.name == ALARM))  # fmt: skip
     finally:
         for region in acting:
@@ -151,7 +156,8 @@ def looks(stage: Stage) -> None:
     """What only looks: who we are and what is there, the configuration, the inventory."""
     cloud, wanted = stage.estate.cloud, stage.estate.target
     discovery.discover(cloud, wanted)
-    guard.admit(cloud, wanted, stage.first.name)
+    guard.recognise(cloud, wanted, stage.first.name)
+    guard.admit(cloud, wanted, stage.estate.platform)
     configuration.read(stage.estate, configuration.nearest(stage.estate))
     inventory.take(stage.estate)
     with (
@@ -159,6 +165,32 @@ def looks(stage: Stage) -> None:
         kept(cloud, stage.first.name, Path(folder) / "calls.jsonl", stage.estate.clock, ""),
     ):
         pass
+
+
+def keep(stage: Stage) -> None:
+    """The lock and the journal in DynamoDB: taken, renewed, an act armed, read, and let go."""
+    armed = Armed(1, "a fault", Act("ecs", stage.first.name, "UpdateService"))
+    with created(stage.unheard, "gameday"):
+        table = Table(stage.estate.cloud, REGION, "gameday", stage.estate.target.target.environment)
+        with table.held("somebody", 60) as hold:
+            table.renew("somebody", 60)
+            hold.mirror("run").arm(armed)
+            assert [one.armed for one in table.pending()] == [armed]
+            hold.mirror("run").undone(armed)
+            assert table.holder()
+
+
+def look_back(stage: Stage) -> None:
+    """What the flight recorder asks AWS of the past."""
+    cloud, now = stage.estate.cloud, stage.estate.clock.now()
+    since = now.back(_SPAN)
+    for region, balancer in stage.estate.platform.load_balancers.items():
+        list(past.alarm_changes(cloud, region, since, now))
+        past.database_events(cloud, region, since, now, now)
+        list(past.lags(cloud, region, since, now))
+        past.front(cloud, region, balancer, since, now)
+    for check in observation.health_checks(stage.unheard):
+        list(past.health(cloud, check, "", since, now))
 
 
 def fault(stage: Stage, kind: Kind) -> Any:
@@ -222,7 +254,7 @@ def _injected(stage: Stage, kind: Kind) -> str:
             except Refused as error:
                 stage.recorder.forget(label)
                 return error.message
-            with Injection(wanted, carrier, stage.estate, journal, timeline, lambda *_: None):
+            with Injection(wanted, carrier, stage.estate, journal, timeline, lambda *_: None, lambda: None):
                 pass
     return ""
 
@@ -249,7 +281,7 @@ def _lost(stage: Stage) -> str:
         with closing(journal), observers, stage.recorder.carrying_out(words(LOST)):
             wanted = Lose(Region(writer.region))
             carrier = carrier_of(wanted, estate, "aws-calls")
-            with Injection(wanted, carrier, estate, journal, timeline, lambda *_: None):
+            with Injection(wanted, carrier, estate, journal, timeline, lambda *_: None, lambda: None):
                 _until(stage, lambda: _moved(timeline) and bool(observers.sight.notified))
             stage.rest()
             aftermath.await_databases(seen)  # type: ignore[arg-type]

@@ -15,10 +15,12 @@ from harness.undo import Act, Armed, Journal
 
 _PARTS = (
     ("harness.cloud.undoing", "undo"),
+    ("harness.safety.table", "lock and journal"),
     ("harness.safety.guard", "guard"),
     ("harness.runbooks", "runbook"),
     ("harness.cloud.carriers", "fault"),
     ("harness.probes.observers", "observers"),
+    ("harness.cloud.kept", "flight recorder"),
     ("harness.cloud.inventory", "inventory"),
     ("harness.cloud.volumes", "read-back"),
     ("harness.aftermath", "read-back"),

@@ -39,6 +39,8 @@ def table():
 def play(stage: Stage) -> None:
     acts.looks(stage)
     acts.watch(stage)
+    acts.keep(stage)
+    acts.look_back(stage)
     for kind in QUICK:
         assert acts.inject(stage, kind) == ""
     for procedure in (Drain(stage.first), Return(stage.first)):
