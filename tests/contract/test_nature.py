@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 
 from harness import cli
 from harness.clock import Clock, milliseconds, monotonic_nanoseconds, real_sleep, seconds
+from harness.commands import twin as commands
 from harness.errors import BadInput
 from harness.twin.designs import catalogue
 from harness.twin.handover import Handover
@@ -279,7 +280,7 @@ def test_a_crashed_task_is_replaced_by_its_service(earth: Earth) -> None:
 
 def test_what_is_struck_is_listed_and_every_act_is_in_the_trail(earth: Earth, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        cli, "_running", lambda: SimpleNamespace(api_port=earth.port, design="d", version="v", speed=SPEED)
+        commands, "_running", lambda: SimpleNamespace(api_port=earth.port, design="d", version="v", speed=SPEED)
     )
     run = CliRunner().invoke
     assert run(cli.app, ["twin", "strike", "slow", "europe", HERE, "400ms"]).output == (

@@ -21,7 +21,7 @@ from harness.safety import lease
 from harness.safety.injection import Injection
 from harness.safety.watchdog import Watchdog
 from harness.session import target_file
-from harness.target import DatabaseAccess, command
+from harness.target import DatabaseAccess
 from harness.timeline import Timeline
 from harness.undo import Act, Armed, Journal
 from tests.torture.ground import Ground
@@ -139,7 +139,7 @@ def play(ground: Ground, fault: Fault, folder: Path, blow: Blow | None) -> None:
     estate = ground.estate()
     cloud = StruckCloud(estate.cloud.endpoint, "gameday", "twin", boundaries=boundaries)
     hands = {
-        hand.region: StruckHand(hand.region, command(hand.enter), estate.target.database, boundaries)
+        hand.region: StruckHand(hand.region, hand.interpreter(), estate.target.database, boundaries)
         for hand in estate.target.hands
         if hand.region in estate.hands
     }
