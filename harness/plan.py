@@ -60,8 +60,11 @@ _BESIDE = ("lock and journal", "observers", "read-back")
 REACH: Mapping[tuple[type[Fault | Arrangement], type], str] = {
     (Blackhole, LoadBalancer): "one region: the public subnets of its load balancer, and whatever else in them is "
     "called from outside the VPC on the listeners' ports",
-    (Blackhole, Region): "one region: every subnet in it; nothing crosses a VPC's border, inside them all goes on",
-    (Blackhole, Zone): "one availability zone: every subnet in it; nothing comes in or goes out",
+    (
+        Blackhole,
+        Region,
+    ): "one region: every subnet of the platform's in it; nothing crosses the VPC's border, inside it all goes on",
+    (Blackhole, Zone): "one availability zone: every subnet of the platform's in it; nothing comes in or goes out",
     (Blackhole, Database): "one region: the subnets of its DB subnet groups, port 5432, for everybody",
     (Blackhole, Cache): "one region: the subnets of its cache subnet groups, the cache's port, for everybody",
     (Stop, Writer): "one database: the cluster or instance that takes writes, with every connection to it",

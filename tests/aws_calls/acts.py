@@ -274,7 +274,7 @@ def _lost(stage: Stage) -> str:
         lag_alarm = configuration.lag_alarm(configuration.read(estate, configuration.nearest(estate)).alarms)
         seen = SimpleNamespace(
             folder=Path(name_of_folder), estate=estate, began=began, timeline=timeline, observers=observers,
-            header=SimpleNamespace(lag_alarm=lag_alarm), enter_phase=lambda *_: None,
+            header=SimpleNamespace(lag_alarm=lag_alarm), target_file=REPOSITORY, enter_phase=lambda *_: None,
             console=SimpleNamespace(glance=lambda *_: None),
         )  # fmt: skip
         journal = NotedJournal(Path(name_of_folder) / "undo.jsonl", stage.recorder)
