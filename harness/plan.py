@@ -177,7 +177,7 @@ class Plan:
         for number, deed in enumerate(self.deeds, 1):
             first, *more = deed.lines()
             lines += [f"  {number}. {first}", *more]
-        lines.append("  beside that, as in every run:")
+        lines.append("  beside that, where it comes to it:")
         lines += [f"     calls {call}" for call in self.beside]
         lines.append(f"     looks by {self.looks} operations, all in docs/aws/calls.json")
         return "\n".join(lines)

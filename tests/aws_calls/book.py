@@ -45,6 +45,8 @@ _WAY_BACK = {
     "promote-standby": "runbook fail-back",
     "fail-back": "nothing: it is the way back itself",
 }
+_ADDED = "ClientToken"
+"""botocore's own, against carrying out twice what was sent twice."""
 _INSIDE = {service for service, _ in COMMANDS}
 """Services of acts that no AWS call carries out."""
 Way = tuple[Deed, list[str]]
@@ -127,7 +129,8 @@ class Book:
 
 
 def _told(step: Step, part: str, name: str) -> dict[str, Any]:
-    told = {"service": step.service, "operation": step.operation, "parameters": list(step.parameters)}
+    given = [parameter for parameter in step.parameters if parameter != _ADDED]
+    told = {"service": step.service, "operation": step.operation, "parameters": given}
     return {**told, "undo": undo_of(step, part, name)}
 
 

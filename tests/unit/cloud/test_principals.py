@@ -57,6 +57,7 @@ def test_a_role_is_assumed_anew_before_its_time_is_over(monkeypatch, left_second
             return {"Credentials": secret, "AssumedRoleUser": {"Arn": "arn:aws:sts::222222222222:assumed-role/dns/x"}}
 
     monkeypatch.setattr(principals.boto3, "client", lambda service, **options: Tokens())
+    monkeypatch.setattr(principals, "overhear", lambda client, region, tell: None)
     keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
     role = DNS.model_copy(update={"external_id": "22"})
     credentials = principals.assumed(role, "gameday", keys, {}, lambda _: None).get_credentials()

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import threading
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -106,6 +107,13 @@ def test_a_line_says_when_who_what_why_how_long_and_with_which_end(opened, tmp_p
     ]
 
 
+def test_a_call_that_went_as_a_role_is_told_under_the_role(opened, tmp_path):
+    role = "arn:aws:iam::222222222222:role/dns"
+    opened.note(replace(CALL, role=role))
+    (line,) = lines(tmp_path)
+    assert (line["who"], line["account"]) == (role, "222222222222")
+
+
 def test_secrets_are_hidden_and_nothing_else():
     given = {
         "MasterUserPassword": "hunter2",
@@ -169,7 +177,7 @@ def test_a_cloud_is_heard_until_the_block_is_left_and_a_closed_trail_takes_no_mo
 def test_that_nobody_says_who_calls_ends_no_run(tmp_path, monkeypatch):
     cloud = Cloud()
     fault = CloudFault("sts.get_caller_identity", "Unreachable", "nobody answers")
-    monkeypatch.setattr(cloud, "call", lambda *_: (_ for _ in ()).throw(fault))
+    monkeypatch.setattr(cloud, "_call", lambda *_: (_ for _ in ()).throw(fault))
     with kept(cloud, "us-east-1", tmp_path / "calls.jsonl", Clock.start(), "s"):
         cloud._tell(CALL)
     (line,) = lines(tmp_path)
@@ -177,8 +185,8 @@ def test_that_nobody_says_who_calls_ends_no_run(tmp_path, monkeypatch):
 
 
 def test_who_calls_is_asked_once(monkeypatch):
-    asked: list[tuple[str, str, str]] = []
+    asked: list[tuple[str | None, str, str, str]] = []
     cloud = Cloud()
-    monkeypatch.setattr(cloud, "call", lambda *words: asked.append(words) or {"Arn": ARN})
+    monkeypatch.setattr(cloud, "_call", lambda *words: asked.append(words) or {"Arn": ARN})
     assert cloud.caller("eu-west-1") == cloud.caller("us-east-1") == ARN
-    assert asked == [("sts", "eu-west-1", "get_caller_identity")]
+    assert asked == [(None, "sts", "eu-west-1", "get_caller_identity")]
