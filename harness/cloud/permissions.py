@@ -2,8 +2,8 @@
 
 The names, resources and condition keys are those of AWS's service authorization reference
 (https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html,
-one page a service), read in November 2026. Where a resource type has no ``aws:ResourceTag`` there (Route 53, a Global
-Datastore), the grant says so and is held to what else there is: a name, a kind of record.
+one page a service), as they were in June 2026. Where a resource type has no ``aws:ResourceTag`` there (Route 53, a
+Global Datastore), the grant says so and is held to what else there is: a name, a kind of record.
 """
 
 from __future__ import annotations

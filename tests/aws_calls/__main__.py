@@ -51,7 +51,7 @@ def play_faults(stage: Stage, refused: dict[str, str]) -> None:
 def play(stage: Stage, kind: Kind, refused: dict[str, str]) -> None:
     """One kind of fault, and how it went."""
     began = monotonic_nanoseconds()
-    watched = kind == LOST and stage.estate.platform.global_cluster
+    watched = kind == LOST and acts.deciders(stage)
     why = acts.lose_the_region(stage) if watched else acts.inject(stage, kind)
     stage.rest()
     if why:

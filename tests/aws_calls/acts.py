@@ -130,17 +130,20 @@ def on_twin(home: Path, design: str, version: str, recorder: Recorder, speed: fl
                 hand.__exit__(None, None, None)
 
 
+def deciders(stage: Stage) -> list[str]:
+    """The regions whose alarm the platform's automation acts on."""
+    regions = [region.name for region in stage.estate.platform.regions]
+    seen = {region: observation.alarms(stage.unheard, region) for region in regions}
+    return [region for region, alarms in seen.items() for one in alarms if one.name == ALARM and one.acts]
+
+
 @contextmanager
 def nobody_decides(stage: Stage) -> Iterator[None]:
     """The platform's automation keeps still meanwhile, or it moves the writer when a proof takes its time.
 
     By hand, unheard: it is no part of what the harness calls. Let go once its alarm is calm.
     """
-    cloud = stage.unheard
-    regions = [region.name for region in stage.estate.platform.regions]
-    acting = [
-        region for region in regions for one in observation.alarms(cloud, region) if one.name == ALARM and one.acts
-    ]
+    cloud, acting = stage.unheard, deciders(stage)
     for region in acting:
         cloud.call("cloudwatch", region, "disable_alarm_actions", AlarmNames=[ALARM])
     try:
