@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness import undo
 from harness.cloud import undoing
 from harness.cloud.estate import Grasp
+from harness.cloud.trail import CALLS_FILE, kept
 from harness.errors import GamedayError, Refused, UndoFailed
 from harness.experiment import JOURNAL_FILE
 from harness.runs import folder_of
@@ -112,15 +114,30 @@ def _recognise(grasp: Grasp) -> None:
 def _undone(grasp: Grasp, table: Table | None, left: Left) -> bool:
     sys.stdout.write(f"undoing {left.armed.act} ({left.armed.fault})\n")
     try:
-        undoing.perform(grasp, left.armed.act)
+        with _noted(grasp, left):
+            undoing.perform(grasp, left.armed.act)
         _cross_out(table, left)
     except UndoFailed as error:
         sys.stderr.write(f"gameday: {error}\n")
         return False
-    except GamedayError as error:
+    except (GamedayError, OSError) as error:
         sys.stderr.write(f"gameday: {left.armed.act}: {error}\n")
         return False
     return True
+
+
+@contextmanager
+def _noted(grasp: Grasp, left: Left) -> Iterator[None]:
+    """The calls go into the run's own audit log, or one beside all runs; without one the undo goes on and says so."""
+    path = (left.folder or RUNS) / CALLS_FILE
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            trail = stack.enter_context(kept(grasp.cloud, left.armed.act.region, path, grasp.clock, left.run))
+            trail.phase = "undo"
+        except OSError as error:
+            sys.stderr.write(f"gameday: {path}: {error.strerror}: these calls are in no audit log of ours\n")
+        yield
 
 
 def _cross_out(table: Table | None, left: Left) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from types import SimpleNamespace
@@ -9,7 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from harness import repair, runs, undo
+from harness.clock import Clock
 from harness.cloud import undoing
+from harness.cloud.trail import CallMade
 from harness.errors import CloudFault, Refused, UndoFailed
 from harness.header import write_header
 from harness.safety import lease
@@ -20,6 +23,7 @@ from harness.verdicts import Exit
 from tests.unit.test_record import HEADER
 
 FAR = 4_000_000_000
+CALL = CallMade("ecs", "us-east-1", "update_service", "UpdateService", {}, 0, 1, 0, "ok")
 
 
 def act(name):
@@ -34,7 +38,8 @@ class Desk:
         self.kept, self.holder = [], None
         wanted = SimpleNamespace(journal=None, hands=[SimpleNamespace(region="us-east-1")])
         self.wanted = wanted
-        grasp = SimpleNamespace(cloud=None, target=wanted, let_go=lambda: None)
+        cloud = SimpleNamespace(told=None, caller=lambda region: "arn:aws:iam::123456789012:user/ada")
+        grasp = SimpleNamespace(cloud=cloud, clock=Clock.start(), target=wanted, let_go=lambda: None)
         for module in (repair, runs):
             monkeypatch.setattr(module, "RUNS", folder)
         monkeypatch.setattr(repair, "load", lambda path: wanted)
@@ -55,6 +60,7 @@ class Desk:
     def perform(self, grasp, act):
         if act.parameters["Service"] in self.stuck:
             raise UndoFailed(f"{act}: somebody else changed it")
+        grasp.cloud.told(CALL)
         self.undone.append(act.parameters["Service"])
 
     def run(self, name, *services, held=None):
@@ -81,6 +87,8 @@ def test_what_a_dead_run_left_is_undone_the_newest_first_and_crossed_out(desk):
     assert repair.undo_pending("", "twin", plan=False) == Exit.KEPT
     assert desk.undone == ["two", "one"]
     assert undo.pending(journal) == []
+    calls = [json.loads(line) for line in (journal.parent / "calls.jsonl").read_text().splitlines()]
+    assert [(call["scenario"], call["phase"]) for call in calls] == [("20261129T1/a", "undo")] * 2
     assert repair.undo_pending("", "twin", plan=False) == Exit.KEPT
     assert len(desk.undone) == 2, "twice does no harm"
 
