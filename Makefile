@@ -12,8 +12,7 @@ setup:
 	@$(PYTHON) -m harness.provision
 
 test: setup
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	@$(ROOT) $(BIN)/python -m pytest tests
+	@$(ROOT) $(BIN)/python -m tests
 
 # The same tests as an ordinary user, without /dev/net/tun, in a checkout of that user's own; needs root to become one.
 test-as-user: setup

@@ -78,7 +78,7 @@ class Truth:
         self._describe = describe
         self._server = NameServer("127.0.0.1", twin.state.dns_port)
         access = DatabaseAccess(name="agentauri", user="gameday")
-        self._hands = {region: Hand(region, _enter(twin, region), access) for region in REGIONS}
+        self._hands = {region: Hand(region, (*_enter(twin, region), sys.executable), access) for region in REGIONS}
         self._knockers = {place: Knocker(twin, place) for place in (*REGIONS, *LOCATIONS)}
         self._silence = ""
         """Why the last server that did not answer did not."""

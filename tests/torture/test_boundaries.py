@@ -15,7 +15,7 @@ HOME = Path(__file__).resolve().parents[2]
 @pytest.mark.skipif(os.geteuid() != 0 or not Path("/dev/net/tun").exists(), reason="needs root and /dev/net/tun")
 @pytest.mark.timeout(120)
 def test_a_blow_at_a_step_boundary_leaves_nothing_behind() -> None:
-    words = [sys.executable, "-m", "tests.torture.boundaries", "dark", "stop", "--every", "23"]
+    words = [sys.executable, "-m", "tests.torture.boundaries", "dark", "stop", "--every", "41"]
     told = subprocess.run(words, capture_output=True, text=True, check=False, cwd=HOME)
     assert told.returncode == 0, told.stdout + told.stderr
     assert ", 0 left something behind" in told.stdout

@@ -1,0 +1,52 @@
+"""`python -m tests`: everything that must hold, side by side: what only computes, and what uses the machine.
+
+Lint, types and the tests without a platform take a core for a while; those with real processes and networks mostly
+wait. The first go on in the background and are told at the end; whatever fails in either fails the whole.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+PURE = ("tests/unit", "tests/house")
+REAL = ("tests/contract", "tests/torture", "tests/trust", "tests/twin")
+_NICE = 5
+
+
+def _pytest(folders: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "pytest", *folders]
+
+
+def pure() -> int:
+    """Lint, types, and the tests that need no platform, one after the other; the first failure ends it."""
+    os.nice(_NICE)
+    checks = ([str(BIN / "ruff"), "check", "."], [str(BIN / "ruff"), "format", "--check", "."], [str(BIN / "mypy")])
+    for words in (*checks, _pytest(PURE)):
+        code = subprocess.run(words, check=False).returncode
+        if code:
+            return code
+    return 0
+
+
+def main() -> int:
+    """Both parts; 1 when either failed."""
+    with tempfile.TemporaryFile() as told:
+        aside = subprocess.Popen([sys.executable, "-m", "tests", "pure"], stdout=told, stderr=subprocess.STDOUT)
+        try:
+            code = subprocess.run(_pytest(REAL), check=False).returncode
+            aside.wait()
+        finally:
+            aside.kill()
+        told.seek(0)
+        sys.stdout.write(told.read().decode(errors="replace"))
+    return 1 if code or aside.returncode else 0
+
+
+if __name__ == "__main__":
+    sys.exit(pure() if sys.argv[1:] == ["pure"] else main())
