@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BOUNDARIES = (("dark",), ("lag", "pause", "stop", "silence"))
+BOUNDARIES = (("dark", "pause"), ("lag", "stop", "silence"))
 
 
 def main() -> int:
