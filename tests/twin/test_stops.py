@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import gameday, session, undo
-from harness.clock import minutes
+from harness.clock import minutes, real_sleep
 from harness.errors import Aborted, Refused
 from harness.experiment import Experiment
 from harness.faults import Blackhole
@@ -53,8 +53,11 @@ def post(world: Whole) -> None:
 
 
 def ring(world: Whole) -> None:
-    data = {"MetricName": METRIC["MetricName"], "Value": 1.0}
-    world.client("cloudwatch", EU).put_metric_data(Namespace=METRIC["Namespace"], MetricData=[data])
+    """The metric stays high for some periods, as one that pages somebody does."""
+    data, cloudwatch = {"MetricName": METRIC["MetricName"], "Value": 1.0}, world.client("cloudwatch", EU)
+    for _ in range(10):
+        cloudwatch.put_metric_data(Namespace=METRIC["Namespace"], MetricData=[data])
+        real_sleep(0.2)
 
 
 def acls(world: Whole) -> dict[str, str]:
