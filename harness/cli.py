@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,14 @@ def main() -> None:
     except GamedayError as error:
         sys.stderr.write(f"gameday: {error}\n")
         sys.exit(_code(error))
+    except OSError as error:
+        sys.stderr.write(f"gameday: {error}: it was given up there; nothing is called kept.\n")
+        sys.exit(Exit.REFUSED_OR_ABORTED)
+    except Exception:  # noqa: BLE001 - nothing may leave here with Python's own code
+        # Python's own exit code of a crash is 1, which would call the platform broken.
+        traceback.print_exc()
+        sys.stderr.write("gameday: this is a bug of ours; please report it with the run's folder.\n")
+        sys.exit(Exit.REFUSED_OR_ABORTED)
 
 
 def _code(error: GamedayError) -> int:

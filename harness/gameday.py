@@ -58,7 +58,7 @@ class GameDay:
         self._radius = Radius(self._estate)
         self._destructive = False
         self._console = Console(self._estate.clock)
-        self._lookout = Lookout(self._estate.clock, self._console, self.objectives.success_ratio)
+        self._lookout = Lookout(self._estate.clock, self._console, self.objectives.success_ratio, session.check)
         self._look_ahead()
 
     def _look_ahead(self) -> None:
@@ -205,7 +205,7 @@ class GameDay:
         carrier = carrier_of(arrangement, self._estate, self._run)
         said = experiment.console.say
         arranging = Arranging(
-            arrangement, carrier, self._estate, experiment.journal, experiment.timeline, said, self._check
+            arrangement, carrier, self._estate, experiment.journal, experiment.timeline, said, self._lookout.check
         )
         with allure.step(title(arrangement)), experiment.watchdog.limit(self._deadline()), arranging:
             self._look_ahead()
@@ -274,7 +274,9 @@ class GameDay:
             self._session.spend()
         carrier = carrier_of(fault, self._estate, self._run)
         said = experiment.enter_phase
-        injection = Injection(fault, carrier, self._estate, experiment.journal, experiment.timeline, said, self._check)
+        injection = Injection(
+            fault, carrier, self._estate, experiment.journal, experiment.timeline, said, self._lookout.check
+        )
         with allure.step(f"inject {title(fault)}"), experiment.watchdog.limit(self._deadline()), injection:
             self._phase("takeover", title(fault))
             self._injections.append(injection)
@@ -379,15 +381,10 @@ class GameDay:
         clock = self._estate.clock
         return clock.monotonic(clock.now() + minutes(self._estate.target.limits.fault_minutes))
 
-    def _check(self) -> None:
-        """Raises ``Aborted`` when the environment is no longer ours, or a stop condition is met."""
-        self._session.check()
-        self._lookout.check()
-
     def _may_break(self) -> None:
         """What forbids it may have come since the scenario began. Raises ``Aborted`` and ``Refused``."""
         self._running()
-        self._check()
+        self._lookout.check()
         guard.permit(self._estate.target, HOME)
 
     def _foretell(self, fault: Fault) -> None:

@@ -7,12 +7,12 @@ says what it promised, and that it never finished.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from harness import files
 from harness.clock import Anchor, Clock, Duration, seconds
 from harness.errors import Unreadable
 from harness.objectives import Objectives
@@ -116,13 +116,7 @@ def to_json(header: Header) -> dict[str, Any]:
 
 def write_header(path: Path, header: Header) -> None:
     """Put ``run.json`` in place in one step, on disk before this returns; a reader never sees half of it."""
-    unfinished = path.with_name(path.name + ".new")
-    with unfinished.open("w") as file:
-        json.dump(to_json(header), file, indent=1)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    files.put(path, json.dumps(to_json(header), indent=1) + "\n")
 
 
 def read_header(path: Path) -> Header:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness import files
+
 BEFORE_FILE = "world-before.json"
 AFTER_FILE = "world-after.json"
 
@@ -95,5 +97,6 @@ def _words(value: object) -> str:
 
 
 def write(path: Path, inventory: Inventory) -> None:
-    """Put an inventory into a run's folder."""
-    path.write_text(json.dumps({"things": inventory.things, "roles": inventory.roles}, indent=1, sort_keys=True) + "\n")
+    """Put an inventory into a run's folder, whole or not at all. Raises ``OSError``."""
+    told = {"things": inventory.things, "roles": inventory.roles}
+    files.put(path, json.dumps(told, indent=1, sort_keys=True) + "\n")

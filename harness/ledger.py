@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness import files
 from harness.errors import Unreadable
 from harness.requests import OPERATIONS, WRITES, Outcome, Requests, Rows
 
@@ -206,8 +207,8 @@ def _count(view: View, numbers: Mapping[str, int], column: npt.NDArray[np.int32]
 
 
 def write(path: Path, readback: ReadBack) -> None:
-    """Save a read-back as JSON."""
-    path.write_text(json.dumps({"version": VERSION, **asdict(readback)}, separators=(",", ":")) + "\n")
+    """Save a read-back as JSON, whole or not at all. Raises ``OSError``."""
+    files.put(path, json.dumps({"version": VERSION, **asdict(readback)}, separators=(",", ":")) + "\n")
 
 
 def read(path: Path) -> ReadBack:

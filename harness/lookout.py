@@ -21,12 +21,18 @@ RECENT = seconds(5)
 
 
 class Lookout:
-    """Waits and looks meanwhile. Every wait raises ``Aborted`` when a stop condition is met or traffic died."""
+    """Waits and looks meanwhile. Every wait raises ``Aborted`` when a stop condition is met or traffic died.
 
-    def __init__(self, clock: Clock, console: Console, success_ratio: float) -> None:
+    ``ours`` raises it, too: when the environment is no longer ours, or somebody ended the session.
+    """
+
+    def __init__(
+        self, clock: Clock, console: Console, success_ratio: float, ours: Callable[[], None] = lambda: None
+    ) -> None:
         self._clock = clock
         self._console = console
         self._success_ratio = success_ratio
+        self._ours = ours
         self._load: Load | None = None
         self._loaded_since = self._telling_from = clock.now()
         self._stops: Stops | None = None
@@ -84,7 +90,8 @@ class Lookout:
         self._console.glance(f"{sight}  {self.rates()}")
 
     def check(self) -> None:
-        """Raises ``Aborted`` when a stop condition is met, or the traffic of a location died."""
+        """Raises ``Aborted`` when a stop condition is met, the traffic died, or the session is over."""
+        self._ours()
         if self._stops is not None:
             self._stops.check()
         if self._load is not None and self._load.dead():

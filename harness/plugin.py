@@ -102,9 +102,9 @@ def game_session(request: pytest.FixtureRequest) -> Iterator[Session]:
         raise Refused("on AWS nothing is carried out unasked.", "Say --gameday-yes; `gameday plan` tells what it does.")
     with (
         keys.Keys(config.stash.get(_TERMINAL, None)) as pressed,
-        _signals(request.session),
+        _signals(request.session) as signals,
         _plainly_refused(),
-        Session(options, keys=pressed) as session,
+        Session(options, keys=pressed, told_to_end=signals.told) as session,
     ):
         yield session
 
@@ -192,9 +192,15 @@ class _signals:  # noqa: N801 - a context manager in the manner of contextlib
 
     def __init__(self, session: pytest.Session) -> None:
         self._session = session
+        self._told = ""
 
-    def __enter__(self) -> None:
+    def told(self) -> str:
+        """Which signal came, in words; empty while none did. What raises in a destructor is never heard of."""
+        return self._told
+
+    def __enter__(self) -> _signals:
         self._before = {number: signal.signal(number, self._abort) for number in (signal.SIGTERM, signal.SIGHUP)}
+        return self
 
     def __exit__(self, *exception: object) -> None:
         for number, handler in self._before.items():
@@ -202,5 +208,6 @@ class _signals:  # noqa: N801 - a context manager in the manner of contextlib
 
     def _abort(self, number: int, frame: FrameType | None) -> None:
         del frame
-        self._session.shouldstop = f"signal {signal.Signals(number).name}"
-        raise Aborted(f"signal {signal.Signals(number).name} ended the experiment.")
+        self._told = f"signal {signal.Signals(number).name}"
+        self._session.shouldstop = self._told
+        raise Aborted(f"{self._told} ended the experiment.")

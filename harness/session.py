@@ -19,7 +19,7 @@ from harness.cloud.discovery import Platform
 from harness.cloud.estate import Estate, Grasp
 from harness.cloud.session import Cloud
 from harness.data.remote import Hand
-from harness.errors import BadInput, CloudFault, Refused
+from harness.errors import Aborted, BadInput, CloudFault, Refused
 from harness.header import read_header
 from harness.objectives import Objectives
 from harness.probes import names
@@ -69,6 +69,8 @@ class Session:
     reserve: Reserve = field(init=False)
     """Load generators for the scenario that comes next."""
     keys: Keys = field(default_factory=lambda: Keys(None))
+    told_to_end: Callable[[], str] = str
+    """Why the session must end, in words, as somebody from outside said; empty while nobody did."""
     """Where a person may press a key to stop; by itself there is no terminal."""
     followed: bool = False
     """Whether the scenario that plays now is followed by another one of its phase."""
@@ -133,7 +135,9 @@ class Session:
         return self._hold.mirror(run) if self._hold is not None else None
 
     def check(self) -> None:
-        """Raises ``Aborted`` when the environment is no longer ours."""
+        """Raises ``Aborted`` when the environment is no longer ours, or somebody ended the session."""
+        if self.told_to_end():
+            raise Aborted(f"{self.told_to_end()} ended the experiment.")
         if self._hold is not None:
             self._hold.check()
 

@@ -7,10 +7,10 @@ by itself.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from harness import files
 from harness.errors import Unreadable
 
 FILE = "lease"
@@ -48,9 +48,7 @@ class Lease:
 
 def write(path: Path, lease: Lease) -> None:
     """Put it there whole or not at all. Raises ``OSError``."""
-    new = path.with_suffix(".new")
-    new.write_text(json.dumps(asdict(lease)))
-    os.replace(new, path)
+    files.put(path, json.dumps(asdict(lease)))
 
 
 def read(path: Path) -> Lease | None:

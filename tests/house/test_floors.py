@@ -24,6 +24,7 @@ FLOORS = {
     "harness.verdicts": 1,
     "harness.configuration": 1,
     "harness.timings": 1,
+    "harness.files": 2,
     "harness.timeline": 2,
     "harness.requests": 2,
     "harness.ledger": 2,

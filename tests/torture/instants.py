@@ -40,6 +40,8 @@ _STOPPED_SECONDS = (0.5, 5.0)
 _DEAD_SECONDS = (1.0, 6.0)
 _END_REAL_SECONDS = 180.0
 _HEAL_REAL_SECONDS = 20.0
+_ENDS_REAL_SECONDS = 12.0
+"""Within which a run that is told to end has undone everything, read back and judged."""
 _OURS = ("locust", "harness.cli", "harness.safety.watchdog", "harness.data.hand", "harness.probes")
 
 
@@ -118,6 +120,8 @@ BLOWS: Mapping[str, Callable[[Run], None]] = {
     "dead AWS endpoint": silence_aws,
 }
 
+TOLD_TO_END = ("TERM", "INT", "INT, INT")
+
 
 @dataclass(frozen=True)
 class Case:
@@ -165,6 +169,7 @@ def _struck(place: Ground, estate: Estate, name: str, at_seconds: float, dice: r
     before = set(RUNS.glob("*/*/run.json"))
     run = Run(place, _begin(place), dice)
     real_sleep(at_seconds)
+    struck = monotonic_nanoseconds()
     BLOWS[name](run)
     try:
         run.process.wait(timeout=_END_REAL_SECONDS)
@@ -176,6 +181,8 @@ def _struck(place: Ground, estate: Estate, name: str, at_seconds: float, dice: r
     left = _left(place, estate, before)
     back = (monotonic_nanoseconds() - ended) / 1e9
     found, wrong = _judged(before, run.process.returncode, finishes=name in ("STOP, CONT", "dead AWS endpoint"))
+    if name in TOLD_TO_END and (ended - struck) / 1e9 > _ENDS_REAL_SECONDS:
+        wrong = f"{wrong} it went on for {(ended - struck) / 1e9:.1f} s though it was told to end".strip()
     if left or wrong:
         wrong = f"{wrong} {_log(place)}".strip()
     return Case(name, at_seconds, run.process.returncode, found, back, left, wrong)
@@ -186,8 +193,13 @@ def _begin(place: Ground) -> subprocess.Popen[bytes]:
     with (place.home / "run.log").open("wb") as log:
         return subprocess.Popen(
             command, env=environment(place.home), cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            start_new_session=True,
+            start_new_session=True, preexec_fn=_interruptible,
         )  # fmt: skip
+
+
+def _interruptible() -> None:
+    """A shell starts what runs in its background deaf to INT; this run is to hear it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _left(place: Ground, estate: Estate, before: set[Path]) -> str:
@@ -231,7 +243,7 @@ def _judged(before: set[Path], code: int, *, finishes: bool) -> tuple[str, str]:
     if code == Exit.KEPT and not found:
         return "", "the command says kept, and there is no record"
     if code == Exit.KEPT and not finishes and "finished" not in found[0].lower():
-        return found[0], "it did not end as it was told"
+        return found[0], "the command says kept of a run that was ended"
     return ", ".join(found) or "nothing recorded yet", ""
 
 
