@@ -24,10 +24,17 @@ app.add_typer(observe.app, name="observe")
 app.command("plan")(plan.plan)
 
 
+_INTERRUPTED = 130
+"""What the command line's library makes of Ctrl-C, as shells do."""
+
+
 def main() -> None:
     """Run the command line; every error of ours becomes one line and its exit code."""
     try:
         app(standalone_mode=True)
+    except SystemExit as ended:
+        # A Ctrl-C that met no run any more, as while the report is written: it is aborted, as any other.
+        sys.exit(Exit.REFUSED_OR_ABORTED if ended.code == _INTERRUPTED else ended.code)
     except GamedayError as error:
         sys.stderr.write(f"gameday: {error}\n")
         sys.exit(_code(error))

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from harness import cli
+from harness.verdicts import Exit
 from tests.unit.terraform import strategy
 
 HOME = Path(__file__).resolve().parents[2]
@@ -143,3 +145,23 @@ def test_a_plan_needs_no_account(home):
     done = gameday("plan", DARK, "--target", "targets/staging.example.toml", "--json", home=home)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)[0]["account"] == "000000000000"
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ZeroDivisionError("a bug")])
+def test_a_crash_of_ours_never_ends_with_the_code_of_a_broken_promise(error, monkeypatch, capsys):
+    def crash(**_):
+        raise error
+
+    monkeypatch.setattr(cli, "app", crash)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == Exit.REFUSED_OR_ABORTED
+    assert str(error) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("left", "ends"), [(130, Exit.REFUSED_OR_ABORTED), (0, 0), (1, 1), (5, 5)])
+def test_ctrl_c_after_the_runs_is_an_abort_and_every_other_code_stays(left, ends, monkeypatch):
+    monkeypatch.setattr(cli, "app", lambda **_: sys.exit(left))
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == ends

@@ -12,7 +12,7 @@ import pytest
 
 from harness import session, target
 from harness.clock import seconds
-from harness.errors import BadInput, TwinFault
+from harness.errors import Aborted, BadInput, TwinFault
 from harness.probes.names import NameServer
 from harness.session import Options, Session
 from harness.target import Role
@@ -160,3 +160,12 @@ def test_what_a_target_owes_otherwise_is_owed():
     odd = wanted.model_copy(update={"objectives": {"active_aggressive": {}}})
     with pytest.raises(BadInput, match=r"staging.toml: objectives.active_aggressive: no such phase"):
         session.owed(odd, Path("staging.toml"))
+
+
+def test_a_session_that_was_told_to_end_says_so_whenever_it_is_asked():
+    told = [""]
+    played = Session(Options(), told_to_end=lambda: told[0])
+    played.check()
+    told[0] = "signal SIGTERM"
+    with pytest.raises(Aborted, match="signal SIGTERM ended the experiment"):
+        played.check()
