@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType, TracebackType
 
-from harness import aftermath, catalogue, clients, objectives, record
+from harness import aftermath, catalogue, clients, record
 from harness.clock import Duration, Instant, seconds, wall_stamp
 from harness.cloud import configuration
 from harness.cloud.estate import Estate
@@ -30,7 +30,7 @@ from harness.marks import Marks
 from harness.objectives import PROMISES
 from harness.outlook import phase_of
 from harness.script import Scenario
-from harness.session import HOME, OBJECTIVES, RUNS, reach_survivors
+from harness.session import RUNS, owed, reach_survivors, target_file
 from harness.timeline import FAULT, OVER, FaultUndone, Marked, Timeline
 from harness.verdicts import Outcome
 from loadtests.settings import MIX
@@ -99,21 +99,20 @@ def reached(target: str) -> Iterator[Estate]:
     try:
         yield estate
     finally:
-        for hand in estate.hands.values():
-            hand.__exit__(None, None, None)
+        estate.let_go()
 
 
 def header(estate: Estate, order: Order) -> Header:
     """What the run says of itself; no rates when it sends nothing."""
     live = configuration.read(estate, configuration.nearest(estate))
-    table = objectives.parse(OBJECTIVES.read_text(), str(OBJECTIVES.relative_to(HOME)))
+    table = owed(estate.target, target_file(order.target))
     phase, _, scenario = (order.phase or phase_of(live)).partition("/")
-    owed = table.get(f"{phase}.{scenario}") or table[phase]
-    plain = heading(estate, Scenario(phase, NAME, _STORY), AS_FOUND, owed, live.nearest)
+    promised = table.get(f"{phase}.{scenario}") or table[phase]
+    plain = heading(estate, Scenario(phase, NAME, _STORY), AS_FOUND, promised, live.nearest)
     told = replace(
         plain,
         promises=order.promises or USUAL,
-        feasibility=feasibility(live, owed).to_json(),
+        feasibility=feasibility(live, promised).to_json(),
         lag_alarm=live.lag_alarm,
     )
     return told if order.traffic else replace(told, rate_per_second={}, mix={})

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from loadtests.settings import ORDERED, LoadSettings, locust, order
+from loadtests.settings import LoadSettings, environment, locust, order
 
 ROOT = Path(__file__).resolve().parent.parent
 """Of the project."""
@@ -47,11 +47,9 @@ class Generator:
             self._child = self._start(output)
 
     def _start(self, output: IO[bytes]) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, ORDERED: "1", "OPENBLAS_NUM_THREADS": "1"}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling Locust anew takes a second of every start
         return subprocess.Popen(
             [*self.place.enter, sys.executable, *locust(ROOT)],
-            env=environment,
+            env=environment(),
             cwd=ROOT,
             stdin=subprocess.PIPE,  # held open while the run lives: its end tells the process that the run is gone
             stdout=output,

@@ -11,7 +11,7 @@ from harness.clock import seconds
 from harness.cloud import configuration
 from harness.cloud.estate import Estate
 from harness.configuration import Automation, Configuration
-from harness.errors import BadInput, Refused
+from harness.errors import BadInput
 from harness.judges.feasibility import Owed, Survey, survey
 from harness.objectives import Objectives
 from harness.session import HOME, reach_aws, reach_twin, target_file
@@ -84,9 +84,7 @@ def of_live(target: str, assumed: Assumptions) -> tuple[Survey, str]:
 def _reached(wanted: Target) -> tuple[Estate, str]:
     if wanted.target.kind == "aws":
         return reach_aws(wanted), ""
-    running = root.status(HOME)
-    if running is None:
-        raise Refused("no twin is running.", "Start one: gameday twin up --design active_passive")
+    running = root.running(HOME)
     return reach_twin(wanted, running), running.design
 
 

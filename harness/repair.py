@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from harness.experiment import JOURNAL_FILE
 from harness.runs import folder_of
 from harness.safety import guard, lease
 from harness.safety.lease import Lease
-from harness.safety.table import Kept, RunMirror, Table
+from harness.safety.table import RunMirror, Table
 from harness.session import RUNS, is_moot, reach, table_of, target_file
 from harness.target import Target, load
 from harness.undo import Armed, Journal
@@ -86,15 +86,11 @@ def _leave_alone(run: str, held: Lease, *, named: bool) -> None:
 def _elsewhere(table: Table, run_name: str, known: set[str]) -> list[Left]:
     """What runs of other machines left; nothing while somebody's lease on the environment has not run out."""
     waiting = [kept for kept in table.pending() if kept.run not in known and run_name in ("", kept.run)]
-    return [Left(kept.run, kept.armed, None) for kept in _dead(table, waiting)]
-
-
-def _dead(table: Table, waiting: Sequence[Kept]) -> Iterator[Kept]:
     holder = table.holder() if waiting else None
     if holder is not None and not holder.expired:
         sys.stdout.write(f"{holder.name} holds {table.environment}, and undoes by itself\n")
-        return
-    yield from waiting
+        return []
+    return [Left(kept.run, kept.armed, None) for kept in waiting]
 
 
 def _recognise(grasp: Grasp) -> None:

@@ -69,9 +69,9 @@ class Session:
     reserve: Reserve = field(init=False)
     """Load generators for the scenario that comes next."""
     keys: Keys = field(default_factory=lambda: Keys(None))
+    """Where a person may press a key to stop; by itself there is no terminal."""
     told_to_end: Callable[[], str] = str
     """Why the session must end, in words, as somebody from outside said; empty while nobody did."""
-    """Where a person may press a key to stop; by itself there is no terminal."""
     followed: bool = False
     """Whether the scenario that plays now is followed by another one of its phase."""
     stopped: str = ""
@@ -170,9 +170,7 @@ class Session:
         self._hold = self._held.enter_context(table.held(holder_name(self.stamp), home.lease_seconds))
         waiting = table.pending()
         if waiting:
-            raise Refused(
-                f"{waiting[0].run} left {len(waiting)} act(s) to undo: {waiting[0].armed.act}.", "Run `gameday undo`."
-            )
+            raise guard.left_behind(waiting[0].run, [kept.armed for kept in waiting])
 
     def _leave_phase(self) -> None:
         self.reserve.dismiss()
@@ -219,19 +217,15 @@ def is_moot(run: Path) -> bool:
 
 def reach_twin(wanted: Target, running: root.State) -> Estate:
     """The estate of a running twin. Raises ``Refused`` where the guard says no."""
-    cloud = Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS, roles=wanted.roles)
-    return _estate(wanted, cloud, running.clock, NameServer("127.0.0.1", running.dns_port), guard.admit)
+    return _estate_of_twin(wanted, running, guard.admit)
 
 
 def reach(wanted: Target) -> Grasp:
     """What an undo needs of a target, looking at nothing first. Raises ``Refused`` when no twin runs."""
     if wanted.target.kind != "twin":
         return Grasp(Cloud(roles=wanted.roles), wanted, Clock(1.0, Anchor.now()), _hands(wanted))
-    running = root.status(HOME)
-    if running is None:
-        raise Refused("the twin is not running.", "Start it: gameday twin up.")
-    cloud = Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS, roles=wanted.roles)
-    return Grasp(cloud, wanted, running.clock, _hands(wanted))
+    running = root.running(HOME)
+    return Grasp(_cloud_of_twin(wanted, running), wanted, running.clock, _hands(wanted))
 
 
 def table_of(cloud: Cloud, wanted: Target) -> Table | None:
@@ -265,12 +259,16 @@ def reach_survivors(name: str) -> Estate:
     wanted = target.load(target_file(name))
     if wanted.target.kind != "twin":
         return reach_aws(wanted, without_lost=True)
-    running = root.status(HOME)
-    if running is None:
-        raise Refused("no twin is running.", "Start one: gameday twin up --design active_passive")
-    cloud = Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS, roles=wanted.roles)
-    name_server = NameServer("127.0.0.1", running.dns_port)
-    return _estate(wanted, cloud, running.clock, name_server, guard.admit_survivors, without_lost=True)
+    return _estate_of_twin(wanted, root.running(HOME), guard.admit_survivors, without_lost=True)
+
+
+def _cloud_of_twin(wanted: Target, running: root.State) -> Cloud:
+    return Cloud(f"http://127.0.0.1:{running.api_port}", *_TWIN_KEYS, roles=wanted.roles)
+
+
+def _estate_of_twin(wanted: Target, running: root.State, allow: Guard, *, without_lost: bool = False) -> Estate:
+    cloud, name_server = _cloud_of_twin(wanted, running), NameServer("127.0.0.1", running.dns_port)
+    return _estate(wanted, cloud, running.clock, name_server, allow, without_lost=without_lost)
 
 
 def _estate(

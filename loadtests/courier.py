@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,7 @@ from pathlib import Path
 
 from harness.clock import monotonic_nanoseconds, real_sleep
 from harness.requests import SIZE
-from loadtests.settings import ORDERED, locust
+from loadtests.settings import environment, locust
 
 MARK = "gameday>"
 PACE_REAL_SECONDS = 0.2
@@ -50,11 +49,9 @@ class Courier:
         self._ready = folder / "ready"
         self._sent = SIZE
         self._told = False
-        environment = {**os.environ, ORDERED: "1", "OPENBLAS_NUM_THREADS": "1"}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling Locust anew takes a second of every start
         self._child = subprocess.Popen(
             [sys.executable, *locust(_ROOT)],
-            env=environment,
+            env=environment(),
             cwd=_ROOT,
             stdin=subprocess.PIPE,
             stdout=sys.stderr,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -91,6 +92,13 @@ class LoadSettings:
 def locust(root: Path) -> tuple[str, ...]:
     """What Python is told to become one place's generator, in the project at ``root``."""
     return ("-m", "locust", "-f", str(root / "loadtests" / "locustfile.py"), *_OPTIONS)
+
+
+def environment() -> dict[str, str]:
+    """What it is started with: it waits for an order, and what was compiled before is used."""
+    own = {**os.environ, ORDERED: "1", "OPENBLAS_NUM_THREADS": "1"}
+    own.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling Locust anew takes a second of every start
+    return own
 
 
 def order(settings: LoadSettings, monitoring_token: str) -> str:

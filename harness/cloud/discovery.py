@@ -75,7 +75,7 @@ def discover(cloud: Cloud, target: Target, *, without_lost: bool = False) -> Pla
     balancers = {region: seen for region in candidates if (seen := _load_balancer(cloud, target, region))}
     if not balancers:
         raise Refused(
-            f"no load balancer is tagged Project={target.target.project}, Environment={target.target.environment}.",
+            f"no load balancer is tagged {', '.join(f'{key}={value}' for key, value in own_tags(target).items())}.",
             "Tag the platform's resources, or point the target file at the right account.",
         )
     zone = _zone(cloud, target.api.host) if not without_lost or _answers(cloud, GLOBAL_REGION) else ""
@@ -104,12 +104,14 @@ def _answers(cloud: Cloud, region: str) -> bool:
     return True
 
 
+def own_tags(target: Target) -> dict[str, str]:
+    """The tags by which the target's resources are found."""
+    return {"Project": target.target.project, "Environment": target.target.environment}
+
+
 def tagged(cloud: Cloud, target: Target, region: str, kinds: tuple[str, ...] = ()) -> dict[str, dict[str, str]]:
     """ARN and tags of everything in a region that carries the target's project and environment."""
-    filters = [
-        {"Key": "Project", "Values": [target.target.project]},
-        {"Key": "Environment", "Values": [target.target.environment]},
-    ]
+    filters = [{"Key": key, "Values": [value]} for key, value in own_tags(target).items()]
     extra: dict[str, Any] = {"ResourceTypeFilters": list(kinds)} if kinds else {}
     pages = cloud.pages(
         "resourcegroupstaggingapi", region, "get_resources", "ResourceTagMappingList", TagFilters=filters, **extra

@@ -67,17 +67,13 @@ def _without_front(cloud: Cloud, target: Target, platform: Platform) -> Iterator
                 raise
             continue  # it is lost: what does not answer is left out on purpose
         if ours:
-            wanted = " and ".join(f"{key}={value}" for key, value in _wanted(target).items())
+            wanted = " and ".join(f"{key}={value}" for key, value in discovery.own_tags(target).items())
             yield f"{region} holds {len(ours)} parts with our tags, and no load balancer there is tagged {wanted}"
-
-
-def _wanted(target: Target) -> Mapping[str, str]:
-    return {"Project": target.target.project, "Environment": target.target.environment}
 
 
 def _lacks(cloud: Cloud, target: Target, region: str, arn: str) -> str:
     """Which of our tags a resource lacks, in words."""
-    carried, wanted = discovery.tags_of(cloud, region, arn), _wanted(target)
+    carried, wanted = discovery.tags_of(cloud, region, arn), discovery.own_tags(target)
     missing = [f"{key}={value}" for key, value in wanted.items() if carried.get(key) != value]
     other = [f"{key}={carried[key]}" for key, value in wanted.items() if carried.get(key, value) != value]
     return f"lacks the tag {' and '.join(missing)}" + (f" (it has {', '.join(other)})" if other else "")

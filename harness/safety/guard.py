@@ -8,7 +8,7 @@ injection, since the hour comes and files appear meanwhile. *How much at once*: 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness import undo
@@ -19,6 +19,7 @@ from harness.cloud.session import GLOBAL_REGION, Cloud
 from harness.errors import CloudFault, Refused
 from harness.safety import notices, production, quiet
 from harness.target import Role, Target
+from harness.undo import Armed
 
 _LOG = logging.getLogger("gameday.guard")
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
@@ -122,5 +123,9 @@ def nothing_pending(runs: Path, is_moot: Callable[[Path], bool]) -> None:
     for journal in sorted(runs.glob("*/*/undo.jsonl")):
         waiting = undo.pending(journal)
         if waiting and not is_moot(journal.parent):
-            run = f"{journal.parent.parent.name}/{journal.parent.name}"
-            raise Refused(f"{run} left {len(waiting)} act(s) to undo: {waiting[0].act}.", f"Run `gameday undo {run}`.")
+            raise left_behind(f"{journal.parent.parent.name}/{journal.parent.name}", waiting)
+
+
+def left_behind(run: str, waiting: Sequence[Armed]) -> Refused:
+    """That nothing may begin while a run left these acts to undo."""
+    return Refused(f"{run} left {len(waiting)} act(s) to undo: {waiting[0].act}.", f"Run `gameday undo {run}`.")

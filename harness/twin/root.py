@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from harness.clock import Anchor, real_sleep
-from harness.errors import TwinFault
+from harness.errors import Refused, TwinFault
 from harness.twin import init
 from harness.twin.handover import Handover, Order, Report
 from harness.twin.leftovers import Leftovers, leftovers, mark
@@ -81,6 +81,14 @@ def status(checkout: Path) -> State | None:
     """The twin that runs in a checkout, or ``None``; what a dead one wrote is recognised and not believed."""
     state = State.read(checkout)
     return state if state is not None and state.lives else None
+
+
+def running(checkout: Path) -> State:
+    """The twin that runs in a checkout. Raises ``Refused`` when none does."""
+    state = status(checkout)
+    if state is None:
+        raise Refused("no twin is running.", "Start one: gameday twin up --design active_passive")
+    return state
 
 
 def shutdown(checkout: Path, *, spent: bool = False) -> bool:

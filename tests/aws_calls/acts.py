@@ -23,6 +23,7 @@ from harness.cloud.estate import Estate
 from harness.cloud.session import Cloud
 from harness.cloud.trail import kept
 from harness.errors import CloudFault, Ineffective, Refused
+from harness.experiment import JOURNAL_FILE
 from harness.faults import Blackhole, Geolocate, Lag, Lose, Pause, Shrink, Silence, Stop, Switchover
 from harness.probes.observers import Observers
 from harness.procedures import Drain, FailBack, FailOver, Procedure, PromoteStandby, Return, SwitchOver, name
@@ -126,8 +127,7 @@ def on_twin(home: Path, design: str, version: str, recorder: Recorder, speed: fl
         try:
             yield Stage(estate, recorder)
         finally:
-            for hand in estate.hands.values():
-                hand.__exit__(None, None, None)
+            estate.let_go()
 
 
 def deciders(stage: Stage) -> list[str]:
@@ -250,7 +250,7 @@ def _injected(stage: Stage, kind: Kind) -> str:
     label = words(kind)
     with tempfile.TemporaryDirectory() as folder, stage.recorder.carrying_out(label):
         timeline = _timeline(folder)
-        with closing(timeline), closing(NotedJournal(Path(folder) / "undo.jsonl", stage.recorder)) as journal:
+        with closing(timeline), closing(NotedJournal(Path(folder) / JOURNAL_FILE, stage.recorder)) as journal:
             try:
                 wanted = fault(stage, kind)
                 carrier = carrier_of(wanted, stage.estate, "aws-calls")
@@ -280,7 +280,7 @@ def _lost(stage: Stage) -> str:
             header=SimpleNamespace(lag_alarm=lag_alarm), target_file=REPOSITORY, enter_phase=lambda *_: None,
             console=SimpleNamespace(glance=lambda *_: None),
         )  # fmt: skip
-        journal = NotedJournal(Path(name_of_folder) / "undo.jsonl", stage.recorder)
+        journal = NotedJournal(Path(name_of_folder) / JOURNAL_FILE, stage.recorder)
         with closing(journal), observers, stage.recorder.carrying_out(words(LOST)):
             wanted = Lose(Region(writer.region))
             carrier = carrier_of(wanted, estate, "aws-calls")

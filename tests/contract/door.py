@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from harness.clock import Clock
 from harness.twin.api.front_door import FrontDoor
 from harness.twin.calls import Service
 from tests.twin.stage import Stage
@@ -18,11 +22,19 @@ REGION = "us-east-1"
 
 def opened(stage: Stage, *services: Service) -> str:
     """The URL of a front door that answers for these services until the stage is taken down."""
-    door = FrontDoor(stage.clock, services, stage.state / "audit.jsonl", {})
+    return stage.exits.enter_context(opening(stage.clock, stage.state, *services))
+
+
+@contextmanager
+def opening(clock: Clock, folder: Path, *services: Service) -> Iterator[str]:
+    """The same without a stage, until the block is left; every call is in ``audit.jsonl`` of the folder."""
+    door = FrontDoor(clock, services, folder / "audit.jsonl", {})
     listening = socket.create_server(("127.0.0.1", 0))
     door.serve(listening)
-    stage.exits.callback(door.close)
-    return f"http://127.0.0.1:{listening.getsockname()[1]}"
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        door.close()
 
 
 def client(url: str, service: str) -> Any:

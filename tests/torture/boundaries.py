@@ -21,13 +21,14 @@ from harness import undo
 from harness.clock import monotonic_nanoseconds, seconds
 from harness.cloud.estate import Estate
 from harness.errors import Unreadable
+from harness.experiment import JOURNAL_FILE
 from harness.faults import Blackhole, Fault, Lag, Pause, Silence, Stop, title
 from harness.reporting import columns
 from harness.safety import lease
 from harness.session import RUNS
 from harness.topology import Automation, Cache, LoadBalancer, Region, Replica, Service
 from tests.torture.ground import Ground, at_home, ground, processes, until
-from tests.torture.victim import JOURNAL, LEASE_SECONDS, NAMES, Blow, play
+from tests.torture.victim import LEASE_SECONDS, NAMES, Blow, play
 
 SPEED = 20.0
 _HOME_REGION = Region("us-east-1")
@@ -117,7 +118,7 @@ def _struck(place: Ground, estate: Estate, fault: Fault, folder: Path, blow: Blo
     wanted = 0 if blow.to_watchdog else -signal.SIGKILL
     problems = [f"the run ended with {ended[0]}, not {int(wanted)}: {_log(folder)}"] if ended[0] != wanted else []
     try:
-        problems += [f"pending: {armed.act}" for armed in undo.pending(folder / JOURNAL)]
+        problems += [f"pending: {armed.act}" for armed in undo.pending(folder / JOURNAL_FILE)]
     except Unreadable as error:
         problems.append(str(error))
     problems += place.left_over(estate, _HEAL_REAL_SECONDS)

@@ -25,8 +25,10 @@ from harness import record, undo
 from harness.clock import monotonic_nanoseconds, real_sleep
 from harness.cloud.estate import Estate
 from harness.errors import Unreadable
+from harness.experiment import JOURNAL_FILE
 from harness.judges import bench
 from harness.reporting import columns
+from harness.safety import lease
 from harness.safety.watchdog import LEASE_SECONDS
 from harness.session import RUNS
 from harness.verdicts import Exit, Outcome, Ruling, worst
@@ -206,11 +208,11 @@ def _left(place: Ground, estate: Estate, before: set[Path]) -> str:
     """What is left after the lease, and the time that things take to heal."""
     folders = [path.parent for path in set(RUNS.glob("*/*/run.json")) - before]
     problems = []
-    if not until(lambda: not any((folder / "lease").exists() for folder in folders), LEASE_SECONDS + 40):
+    if not until(lambda: not any((folder / lease.FILE).exists() for folder in folders), LEASE_SECONDS + 40):
         problems.append("a lease is left")
     for folder in folders:
         try:
-            problems += [f"pending: {armed.act}" for armed in undo.pending(folder / "undo.jsonl")]
+            problems += [f"pending: {armed.act}" for armed in undo.pending(folder / JOURNAL_FILE)]
         except Unreadable as error:
             problems.append(str(error))
     problems += place.left_over(estate, _HEAL_REAL_SECONDS)

@@ -14,6 +14,7 @@ from harness.cloud.carriers import carrier_of
 from harness.cloud.carriers.carrier import Proof
 from harness.cloud.session import Cloud
 from harness.data.remote import Hand
+from harness.experiment import JOURNAL_FILE
 from harness.faults import Fault
 from harness.header import write_header
 from harness.record import HEADER_FILE, TIMELINE_FILE
@@ -28,7 +29,7 @@ from tests.torture.ground import Ground
 from tests.unit.test_record import HEADER
 
 LEASE_SECONDS = 2.0
-JOURNAL, NAMES = "undo.jsonl", "boundaries"
+NAMES = "boundaries"
 _READS = ("describe", "get", "list", "query", "receive")
 T = TypeVar("T")
 
@@ -144,7 +145,7 @@ def play(ground: Ground, fault: Fault, folder: Path, blow: Blow | None) -> None:
         if hand.region in estate.hands
     }
     estate = replace(estate, cloud=cloud, hands=hands)
-    timeline, journal = Timeline(folder / TIMELINE_FILE), StruckJournal(folder / JOURNAL, boundaries)
+    timeline, journal = Timeline(folder / TIMELINE_FILE), StruckJournal(folder / JOURNAL_FILE, boundaries)
     run = f"{folder.parent.name}/{folder.name}"
     undo = [sys.executable, "-m", "harness.cli", "undo", run, "--target", str(target_file("twin"))]
     with Watchdog(folder / lease.FILE, undo, lambda: bool(journal.pending()), LEASE_SECONDS) as dog:

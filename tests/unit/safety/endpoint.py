@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from harness.clock import Clock
 from harness.cloud.session import Cloud
-from harness.twin.api.front_door import FrontDoor
+from tests.contract.door import opening
 
 REGION = "eu-central-1"
 
@@ -17,13 +16,8 @@ REGION = "eu-central-1"
 @contextmanager
 def endpoint(folder: Path) -> Iterator[str]:
     """Its URL; every call is in ``audit.jsonl`` of the folder."""
-    door = FrontDoor(Clock.start(1), (), folder / "audit.jsonl", {})
-    listening = socket.create_server(("127.0.0.1", 0))
-    door.serve(listening)
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        door.close()
+    with opening(Clock.start(1), folder) as url:
+        yield url
 
 
 @contextmanager
