@@ -1,23 +1,29 @@
-"""`python -m tests.torture`: blows at every step boundary, on two twins side by side; then whole runs, alone."""
+"""`python -m tests.torture`: blows at every step boundary, three twins side by side; then whole runs, alone."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
-BOUNDARIES = (("dark", "pause"), ("lag", "stop", "silence"))
+from tests.torture.boundaries import FAULTS
+
+_SIDE_BY_SIDE = 3
+
+
+def _play(fault: str) -> int:
+    """One fault's blows on a twin of its own, its table in one piece."""
+    words = [sys.executable, "-m", "tests.torture.boundaries", fault]
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
+    sys.stdout.write(done.stdout)
+    sys.stdout.flush()
+    return done.returncode
 
 
 def main() -> int:
-    """Print both tables; 1 when anything was left behind or any verdict was wrong."""
-    words = [sys.executable, "-m", "tests.torture.boundaries"]
-    side_by_side = [subprocess.Popen([*words, *faults], stdout=subprocess.PIPE, text=True) for faults in BOUNDARIES]
-    codes = []
-    for process in side_by_side:
-        told, _ = process.communicate()
-        sys.stdout.write(told)
-        sys.stdout.flush()
-        codes.append(process.returncode)
+    """Print the tables; 1 when anything was left behind or any verdict was wrong."""
+    with ThreadPoolExecutor(_SIDE_BY_SIDE) as crew:
+        codes = list(crew.map(_play, FAULTS))
     codes.append(subprocess.run([sys.executable, "-m", "tests.torture.instants"], check=False).returncode)
     return 1 if any(codes) else 0
 

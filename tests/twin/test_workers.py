@@ -43,7 +43,7 @@ def test_workers_share_a_locations_arrivals_and_their_records_make_one(tmp_path:
             for one in workers:
                 one.kill()
                 one.wait()
-    records = sorted(tmp_path.glob("requests-desk-*.bin"))
+    records = sorted(tmp_path.glob("requests-desk-*.bin"), key=lambda path: path.stem[-2:])
     assert [path.stem[-2:] for path in records] == ["-0", "-1"]
     count = merge(tmp_path / "requests-desk.bin", records)
     rows = requests.read(tmp_path / "requests-desk.bin").rows
