@@ -13,19 +13,17 @@ from typing import Any
 from harness import seal
 from harness.clock import Instant
 from harness.cloud.estate import Estate
-from harness.cloud.trail import CALLS_FILE, Trail, kept
+from harness.cloud.trail import Trail, kept
 from harness.console import Console
 from harness.header import Header, write_header
 from harness.load import Load
 from harness.probes.observers import Observers
-from harness.record import HEADER_FILE, TIMELINE_FILE
+from harness.record import CALLS_FILE, HEADER_FILE, TIMELINE_FILE
 from harness.safety import lease
 from harness.safety.watchdog import Watchdog
 from harness.timeline import PhaseBegan, Timeline
-from harness.undo import Journal, Mirror
+from harness.undo import JOURNAL_FILE, Journal, Mirror
 from harness.verdicts import Outcome
-
-JOURNAL_FILE = "undo.jsonl"
 
 
 @dataclass

@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager, nullcontext
 from harness import procedures, target
 from harness.clock import wall_stamp
 from harness.cloud.estate import Estate
-from harness.cloud.trail import CALLS_FILE, kept
+from harness.cloud.trail import kept
 from harness.console import Console
 from harness.errors import Aborted, BadInput, Refused
 from harness.procedures import PROCEDURES, Procedure
+from harness.record import CALLS_FILE
 from harness.runbooks import execution, runbook_of
 from harness.safety import lock
 from harness.session import HOME, holder_name, reach_survivors, table_of, target_file

@@ -26,6 +26,7 @@ __all__ = ["HEADER_FILE", "TRAFFIC", "ClientPolicy", "Header", "Record", "Stream
 HEADER_FILE = "run.json"
 TIMELINE_FILE = "timeline.jsonl"
 READBACK_FILE = "readback.json"
+CALLS_FILE = "calls.jsonl"
 
 TRAFFIC = np.dtype(
     [

@@ -11,16 +11,16 @@ from pathlib import Path
 from harness import undo
 from harness.cloud import undoing
 from harness.cloud.estate import Grasp
-from harness.cloud.trail import CALLS_FILE, kept
+from harness.cloud.trail import kept
 from harness.errors import GamedayError, Refused, UndoFailed
-from harness.experiment import JOURNAL_FILE
+from harness.record import CALLS_FILE
 from harness.runs import folder_of
 from harness.safety import guard, lease
 from harness.safety.lease import Lease
 from harness.safety.table import RunMirror, Table
 from harness.session import RUNS, is_moot, reach, table_of, target_file
 from harness.target import Target, load
-from harness.undo import Armed, Journal
+from harness.undo import JOURNAL_FILE, Armed, Journal
 from harness.verdicts import Exit
 
 

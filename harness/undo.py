@@ -18,6 +18,8 @@ from typing import Any, Protocol
 
 from harness.errors import Unreadable
 
+JOURNAL_FILE = "undo.jsonl"
+
 
 @dataclass(frozen=True)
 class Act:

@@ -25,7 +25,6 @@ from harness.errors import CloudFault
 
 _LOG = logging.getLogger("gameday.trail")
 
-CALLS_FILE = "calls.jsonl"
 UNREACHABLE = "Unreachable"
 """The outcome of a call that AWS never answered."""
 OK = "ok"

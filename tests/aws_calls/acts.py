@@ -23,7 +23,6 @@ from harness.cloud.estate import Estate
 from harness.cloud.session import Cloud
 from harness.cloud.trail import kept
 from harness.errors import CloudFault, Ineffective, Refused
-from harness.experiment import JOURNAL_FILE
 from harness.faults import Blackhole, Geolocate, Lag, Lose, Pause, Shrink, Silence, Stop, Switchover
 from harness.probes.observers import Observers
 from harness.procedures import Drain, FailBack, FailOver, Procedure, PromoteStandby, Return, SwitchOver, name
@@ -47,7 +46,7 @@ from harness.topology import (
     Writer,
     Zone,
 )
-from harness.undo import Act, Armed
+from harness.undo import JOURNAL_FILE, Act, Armed
 from tests.aws_calls.recorder import NotedJournal, Recorder
 from tests.contract.whole import REPOSITORY, running
 from tests.unit.safety.endpoint import REGION, created

@@ -1,4 +1,4 @@
-"""`python -m tests.torture.boundaries [FAULT…] [--every N]`: a blow at every step boundary of an injection, no load.
+"""`python -m tests.torture.boundaries [FAULT…] [--every N] [--from K]`: a blow at every step boundary of an injection, no load.
 
 Before and after each journal write, each call that changes something and each proof, of the injection and of its undo,
 the run is killed or stopped, or its watchdog is. Afterwards the world must be what it was, within the lease and the
@@ -21,12 +21,12 @@ from harness import undo
 from harness.clock import monotonic_nanoseconds, seconds
 from harness.cloud.estate import Estate
 from harness.errors import Unreadable
-from harness.experiment import JOURNAL_FILE
 from harness.faults import Blackhole, Fault, Lag, Pause, Silence, Stop, title
 from harness.reporting import columns
 from harness.safety import lease
 from harness.session import RUNS
 from harness.topology import Automation, Cache, LoadBalancer, Region, Replica, Service
+from harness.undo import JOURNAL_FILE
 from tests.torture.ground import Ground, at_home, ground, processes, until
 from tests.torture.victim import LEASE_SECONDS, NAMES, Blow, play
 
@@ -59,16 +59,16 @@ class Case:
         return f"{self.fault}, {self.blow} {self.boundary}: {self.wrong}"
 
 
-def torture(place: Ground, names: Sequence[str], every: int) -> Iterator[Case]:
-    """Every blow at every (or every so many) boundary of these faults."""
+def torture(place: Ground, names: Sequence[str], every: int, first: int = 0) -> Iterator[Case]:
+    """Every blow at every (or every so many) boundary of these faults, from the first one on."""
     estate = place.estate()
     try:
         for name in names:
             fault = FAULTS[name][1]
             steps = _steps(place, fault, RUNS / "torture" / name)
             cases = [Blow(number, dog, step) for step in range(1, len(steps) + 1) for number, dog in BLOWS]
-            for index, blow in enumerate(cases[::every]):
-                folder = RUNS / "torture" / f"{name}-{index}"
+            for index, blow in enumerate(cases[first::every]):
+                folder = RUNS / "torture" / f"{name}-{first}-{index}"
                 began = monotonic_nanoseconds()
                 wrong = _struck(place, estate, fault, folder, blow)
                 yield Case(title(fault), blow, steps[blow.boundary - 1], (monotonic_nanoseconds() - began) / 1e9, wrong)
@@ -157,12 +157,14 @@ def main(words: Sequence[str]) -> int:
     reader = argparse.ArgumentParser(prog="python -m tests.torture.boundaries", description=__doc__)
     reader.add_argument("fault", nargs="*", help=", ".join(FAULTS))
     reader.add_argument("--every", type=int, default=1, help="only every so many cases")
+    reader.add_argument("--from", dest="first", type=int, default=0, help="begin with this one, counted from 0")
     chosen = reader.parse_args(words)
     names = chosen.fault or list(FAULTS)
     home, began, cases = at_home(), monotonic_nanoseconds(), []
     for design in dict.fromkeys(FAULTS[name][0] for name in names):
         with ground(home, design, SPEED) as place:
-            for case in torture(place, [name for name in names if FAULTS[name][0] == design], chosen.every):
+            own = [name for name in names if FAULTS[name][0] == design]
+            for case in torture(place, own, chosen.every, chosen.first):
                 cases.append(case)
                 if case.wrong:
                     sys.stderr.write(f"{case}\n")

@@ -25,12 +25,12 @@ from harness import record, undo
 from harness.clock import monotonic_nanoseconds, real_sleep
 from harness.cloud.estate import Estate
 from harness.errors import Unreadable
-from harness.experiment import JOURNAL_FILE
 from harness.judges import bench
 from harness.reporting import columns
 from harness.safety import lease
 from harness.safety.watchdog import LEASE_SECONDS
 from harness.session import RUNS
+from harness.undo import JOURNAL_FILE
 from harness.verdicts import Exit, Outcome, Ruling, worst
 from tests.torture.ground import PROJECT, Ground, at_home, environment, ground, processes_of, until
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.torture.__main__ import PARTS
+from tests.torture.boundaries import FAULTS
+
 HOME = Path(__file__).resolve().parents[2]
 
 
@@ -19,3 +22,7 @@ def test_a_blow_at_a_step_boundary_leaves_nothing_behind() -> None:
     told = subprocess.run(words, capture_output=True, text=True, check=False, cwd=HOME)
     assert told.returncode == 0, told.stdout + told.stderr
     assert ", 0 left something behind" in told.stdout
+
+
+def test_every_fault_has_its_part() -> None:
+    assert {part.split()[0] for part in PARTS} == set(FAULTS)

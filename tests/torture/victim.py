@@ -14,7 +14,6 @@ from harness.cloud.carriers import carrier_of
 from harness.cloud.carriers.carrier import Proof
 from harness.cloud.session import Cloud
 from harness.data.remote import Hand
-from harness.experiment import JOURNAL_FILE
 from harness.faults import Fault
 from harness.header import write_header
 from harness.record import HEADER_FILE, TIMELINE_FILE
@@ -24,7 +23,7 @@ from harness.safety.watchdog import Watchdog
 from harness.session import target_file
 from harness.target import DatabaseAccess
 from harness.timeline import Timeline
-from harness.undo import Act, Armed, Journal
+from harness.undo import JOURNAL_FILE, Act, Armed, Journal
 from tests.torture.ground import Ground
 from tests.unit.test_record import HEADER
 
