@@ -1,8 +1,8 @@
-"""`python -m tests.torture.boundaries [FAULT…] [--every N] [--from K]`: a blow at every step boundary of an injection, no load.
+"""`python -m tests.torture.boundaries [FAULT…] [--every N] [--from K]`: a blow at every step boundary of injections.
 
-Before and after each journal write, each call that changes something and each proof, of the injection and of its undo,
-the run is killed or stopped, or its watchdog is. Afterwards the world must be what it was, within the lease and the
-time that things take to heal; the journal must be readable, with nothing pending, and no process left.
+Without load. Before and after each journal write, each call that changes something and each proof, of the injection
+and of its undo, the run is killed or stopped, or its watchdog is. Afterwards the world must be what it was, within the
+lease and the time that things take to heal; the journal must be readable, with nothing pending, and no process left.
 """
 
 from __future__ import annotations
