@@ -34,6 +34,7 @@ class LagCarrier(Carrier):
         self.fidelity = Fidelity.PARTIAL if self._fixed else Fidelity.FAITHFUL
         self.left_out = "replay is paused instead of delayed" if self._fixed else ""
         self._seen = "not looked at yet"
+        self._ordered: Instant | None = None
 
     def __enter__(self) -> LagCarrier:
         self._age()  # the hand is started now, so that the fault's own instant is sharp
@@ -45,6 +46,7 @@ class LagCarrier(Carrier):
             host = {"Host": self._replica.endpoint}
             arm(Act("database", self._region, "pg_wal_replay_resume", host))
             self._estate.hand(self._region).sql(self._replica.endpoint, "select pg_wal_replay_pause()")
+            self._ordered = self._estate.clock.now()
             return
         group = self._replica.parameter_group
         before = levers.delay(self._estate.cloud, self._region, group)
@@ -59,17 +61,21 @@ class LagCarrier(Carrier):
             )
         )
         levers.set_delay(self._estate.cloud, self._region, group, wanted)
+        self._ordered = self._estate.clock.now()
 
     def bites(self, since: Instant) -> Proof | None:
-        """The newest change that the replica has applied is no newer than the fault, give or take a second.
+        """The newest change that the replica has applied is no newer than the order, give or take a second.
 
-        When replay is paused the last change that still gets through may be a moment younger than the call.
+        When replay is paused the last change that still gets through may be a moment younger than the call. Where the
+        order took its time, as on a busy machine, the replica may only be seen as late as it was told to be.
         """
         age = self._age()
         now = self._estate.clock.now()
-        if age is not None and age > seconds(2) and now.back(age) <= since + seconds(1):
-            return Proof(now, self._seen)
-        return None
+        if age is None or age <= seconds(2):
+            return None
+        stands = now.back(age) <= (self._ordered or since) + seconds(1)
+        late = not self._fixed and age >= self._delay
+        return Proof(now, self._seen) if stands or late else None
 
     def healed(self, since: Instant) -> Proof | None:
         """The replica applies changes made after the undo."""
