@@ -34,7 +34,7 @@ from harness.undo import JOURNAL_FILE
 from harness.verdicts import Exit, Outcome, Ruling, worst
 from tests.torture.ground import PROJECT, Ground, at_home, environment, ground, processes_of, until
 
-SPEED = 10.0
+SPEED = 12.0
 DESIGN = "active_passive"
 SCENARIO = f"{DESIGN}/the_primary_load_balancer_goes_dark"
 _DISK = "96m"
