@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from harness.commands import observe, plan, twin
-from harness.commands.options import AsExpected, AsJson, AsWritten, Speed, TargetName, Yes, checked_speed
+from harness.commands.options import AsExpected, AsJson, AsWritten, Speed, TargetName, Watched, Yes, checked_speed
 from harness.errors import BadInput, GamedayError, TwinFault, UndoFailed, Unreadable
 from harness.verdicts import Exit
 
@@ -105,8 +105,18 @@ def run(
     ] = "",
     expected: AsExpected = False,
     yes: Yes = False,
+    follow: Watched = "",
+    as_json: AsJson = False,
 ) -> None:
-    """Run scenarios: inject real faults under real load, judge, report."""
+    """Run scenarios: inject real faults under real load, judge, report. Or follow a run that somebody else started."""
+    if follow:
+        from harness.commands import watch
+
+        if scenarios or as_written or cadence or expected or yes or (target, speed) != ("twin", 10.0):
+            raise BadInput("run", "--watch", "starts nothing, and so goes with no scenario and no option but --json")
+        raise typer.Exit(watch.watch(follow, as_json=as_json))
+    if as_json:
+        raise BadInput("run", "--json", "goes with --watch")
     from harness import catalogue, runner
 
     chosen = catalogue.choose(scenarios or [], cadence=cadence)

@@ -57,6 +57,8 @@ class Experiment:
             self._arm(self.target_file)
         self.observers = Observers(self.estate, self.timeline)
         self._stack.enter_context(self.observers)
+        # Last, since what fails before has nobody who would take the live view off the terminal again.
+        self._stack.enter_context(self.console.watching(self.folder))
         return self
 
     def _arm(self, target_file: Path) -> None:

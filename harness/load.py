@@ -17,8 +17,9 @@ import numpy as np
 
 from harness.clock import Clock, Duration, Instant, minutes, monotonic_nanoseconds, real_sleep, seconds
 from harness.errors import HarnessFault
+from harness.following import Tail
 from harness.generators import Generator, LoadPlace
-from harness.requests import OPERATIONS, RECORD, SIZE, Outcome, Rows, address_text, decode
+from harness.requests import OPERATIONS, Outcome, address_text
 from harness.reserve import Reserve
 from loadtests.settings import MIX, LoadSettings, checked
 
@@ -62,42 +63,6 @@ class Glance:
     """How many good requests each address answered."""
     last_good: Instant | None
     """When the latest good request of the whole run ended."""
-
-
-class Tail:
-    """The growing end of one location's record; reads each byte once and keeps the last ``span`` (real ns)."""
-
-    def __init__(self, path: Path, span: int) -> None:
-        self._path = path
-        self._span = span
-        self._at = SIZE
-        self._recent: Rows = np.empty(0, RECORD)
-        self.last_good = 0
-        """Monotonic ns at which the latest good request ended; 0: none did."""
-
-    def read_on(self) -> None:
-        """Take in what was written since the last time. Raises ``Unreadable`` at a damaged record."""
-        new = self._read()
-        if len(new):
-            good = new["done"][new["outcome"] == Outcome.GOOD]
-            self.last_good = max(self.last_good, int(good.max()) if len(good) else 0)
-            recent = np.concatenate((self._recent, new))
-            self._recent = recent[recent["done"] + self._span >= recent["done"].max()]
-
-    def window(self, since: int) -> Rows:
-        """The records that ended at ``since`` (monotonic ns) or later, as far as they are kept."""
-        return self._recent[self._recent["done"] >= since]
-
-    def _read(self) -> Rows:
-        try:
-            with self._path.open("rb") as record:
-                record.seek(self._at)
-                data = record.read()
-        except FileNotFoundError:
-            return np.empty(0, RECORD)  # its process has not come that far
-        rows = decode(data, self._path, (self._at - SIZE) // SIZE)
-        self._at += len(rows) * SIZE
-        return rows
 
 
 class _Flow:

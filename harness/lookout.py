@@ -54,11 +54,12 @@ class Lookout:
         }
         self._stops = Stops(looks, self._clock, experiment.timeline)
         if keys.listening:
-            self._console.say("keys", f"{STOP.decode()} stops the experiment and undoes it")
+            self._console.offer = f"{STOP.decode()} stops the experiment and undoes it"
+            self._console.say("keys", self._console.offer)
         try:
             yield self._stops
         finally:
-            self._stops = None
+            self._stops, self._console.offer = None, ""
 
     def blind_until(self, instant: Instant) -> None:
         """Before that, requests that met the last fault may not have ended yet: nothing can be told."""
@@ -73,7 +74,7 @@ class Lookout:
             if seen is None:
                 return
             sight = seen
-            self._console.glance(f"waiting for {what}: {sight}  {self.rates()}")
+            self._console.glance(f"waiting for {what}: {sight}", self.rates())
         raise OutOfPatience(what, sight)
 
     def span(self, span: Duration) -> None:
@@ -81,13 +82,13 @@ class Lookout:
         until = self._clock.now() + span
         while self._clock.now() < until:
             self.check()
-            self._console.glance(self.rates())
+            self._console.glance("", self.rates())
             self._clock.sleep(min(LOOK, until - self._clock.now()))
 
     def watch(self, sight: str) -> None:
         """While somebody else waits: tell what they see beside the traffic."""
         self.check()
-        self._console.glance(f"{sight}  {self.rates()}")
+        self._console.glance(sight, self.rates())
 
     def check(self) -> None:
         """Raises ``Aborted`` when a stop condition is met, the traffic died, or the session is over."""

@@ -392,24 +392,27 @@ def _plain(name: str, value: Any, kind: str) -> Any:
     return value
 
 
-def read(path: Path) -> list[Event]:
-    """The events of a file, oldest first. A torn last line (a killed writer) is left out.
+def parse(data: bytes, where: Path, first: int = 1) -> list[Event]:
+    """The events of the whole lines in ``data``, in their order; a torn last line (a killed writer) is left out.
 
-    Raises ``Unreadable`` for damage anywhere else.
+    ``first`` is the number of the first line, for the message. Raises ``Unreadable`` at a damaged one.
     """
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise Unreadable(f"{path}: {error.strerror}") from error
-    whole, torn = lines[:-1], lines[-1]
     found = []
-    for number, line in enumerate(whole, 1):
+    for number, line in enumerate(data.split(b"\n")[:-1], first):
         try:
             found.append(from_json(json.loads(line)))
         except (ValueError, KeyError, TypeError) as error:
-            raise Unreadable(f"{path}: line {number} is damaged: {error}") from error
-    del torn
-    return sorted(found, key=lambda event: event.at)
+            raise Unreadable(f"{where}: line {number} is damaged: {error}") from error
+    return found
+
+
+def read(path: Path) -> list[Event]:
+    """The events of a file, oldest first; raises ``Unreadable`` as :func:`parse` does, and when it cannot be read."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror}") from error
+    return sorted(parse(data, path), key=lambda event: event.at)
 
 
 def of(events: Sequence[Event], cls: type[E]) -> Iterator[E]:

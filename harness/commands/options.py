@@ -17,6 +17,10 @@ AsExpected = Annotated[
     typer.Option("--expected", help="Hold the results against scenarios/expectations.toml: 0 when exactly so, else 1."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
+Watched = Annotated[
+    str,
+    typer.Option("--watch", metavar="RUN", help="Follow a run from here: SESSION/SCENARIO, SESSION, or `latest`."),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Carry it out on AWS, too.")]
 
 

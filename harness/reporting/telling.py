@@ -11,11 +11,13 @@ from urllib.parse import quote
 
 import allure
 
+from harness import files
+from harness.errors import Unreadable
 from harness.judges import windows, world
 from harness.judges.anatomy import Stage, anatomy
 from harness.record import Record
 from harness.reporting import chart, interactive, markup
-from harness.verdicts import Verdict, worst
+from harness.verdicts import Ruling, Verdict, worst
 
 VERDICT_FILE = "verdict.json"
 CHART_FILE = "experiment.svg"
@@ -62,9 +64,21 @@ _SEVERITIES = {
 def save(folder: Path, record: Record, verdicts: Sequence[Verdict]) -> None:
     """Write ``verdict.json``, the chart and the interactive page into the run's folder."""
     stages = anatomy(record)
-    (folder / VERDICT_FILE).write_text(json.dumps(to_json(record, verdicts, stages), indent=1) + "\n")
+    files.put(folder / VERDICT_FILE, json.dumps(to_json(record, verdicts, stages), indent=1) + "\n")
     (folder / CHART_FILE).write_bytes(chart.draw(record, verdicts, stages))
     (folder / PAGE_FILE).write_text(interactive.page(record, verdicts))
+
+
+def saved(folder: Path) -> tuple[Verdict, ...] | None:
+    """The verdicts that :func:`save` left; ``None`` when there are none yet. Raises ``Unreadable``."""
+    path = folder / VERDICT_FILE
+    if not path.exists():
+        return None
+    try:
+        rows = json.loads(path.read_text())["verdicts"]
+        return tuple(Verdict(**{**row, "ruling": Ruling[row["ruling"]]}) for row in rows)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Unreadable(f"{path}: {error}", "Judge the run again.") from error
 
 
 def to_json(record: Record, verdicts: Sequence[Verdict], stages: Sequence[Stage]) -> dict[str, Any]:

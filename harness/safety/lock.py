@@ -32,3 +32,9 @@ def held(folder: Path, environment: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def holders(folder: Path) -> list[int]:
+    """The processes that last held a lock of any environment, whether they still do or not; takes none."""
+    told = [path.read_text().strip() for path in sorted(folder.glob("*.lock"))]
+    return [int(pid) for pid in told if pid.isdigit()]
