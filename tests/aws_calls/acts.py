@@ -23,7 +23,6 @@ from harness.cloud.estate import Estate
 from harness.cloud.session import Cloud
 from harness.cloud.trail import kept
 from harness.errors import CloudFault, Ineffective, Refused
-from harness.undo import JOURNAL_FILE
 from harness.faults import Blackhole, Geolocate, Lag, Lose, Pause, Shrink, Silence, Stop, Switchover
 from harness.probes.observers import Observers
 from harness.procedures import Drain, FailBack, FailOver, Procedure, PromoteStandby, Return, SwitchOver, name

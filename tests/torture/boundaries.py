@@ -21,7 +21,6 @@ from harness import undo
 from harness.clock import monotonic_nanoseconds, seconds
 from harness.cloud.estate import Estate
 from harness.errors import Unreadable
-from harness.undo import JOURNAL_FILE
 from harness.faults import Blackhole, Fault, Lag, Pause, Silence, Stop, title
 from harness.reporting import columns
 from harness.safety import lease

@@ -25,7 +25,6 @@ from harness import record, undo
 from harness.clock import monotonic_nanoseconds, real_sleep
 from harness.cloud.estate import Estate
 from harness.errors import Unreadable
-from harness.undo import JOURNAL_FILE
 from harness.judges import bench
 from harness.reporting import columns
 from harness.safety import lease

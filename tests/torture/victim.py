@@ -14,7 +14,6 @@ from harness.cloud.carriers import carrier_of
 from harness.cloud.carriers.carrier import Proof
 from harness.cloud.session import Cloud
 from harness.data.remote import Hand
-from harness.undo import JOURNAL_FILE
 from harness.faults import Fault
 from harness.header import write_header
 from harness.record import HEADER_FILE, TIMELINE_FILE

@@ -38,6 +38,8 @@ def home(tmp_path):
         (("run", "active_passive/nothing_happens"), "active_passive/nothing_happens: no such scenario"),
         (("run", "--speed", "0"), "--speed: 0: must be above 0"),
         (("run", "--speed", "-3"), "--speed: -3: must be above 0"),
+        (("run", "--watch", "latest", "--expected"), "run: --watch: starts nothing, and so goes with no scenario"),
+        (("run", "--json"), "run: --json: goes with --watch"),
         (("explain", "active_lazy"), "active_lazy: no such design"),
         (("run", "--cadence", "daily"), "--cadence: daily: no such cadence"),
         (("list", "active_passive/nothing_happens"), "active_passive/nothing_happens: no such scenario"),

@@ -38,13 +38,21 @@ def drawn(picture: live.Picture, width: int = 130, height: int = 30) -> str:
 
 
 @pytest.fixture(scope="module")
-def dark(tmp_path_factory):
-    return fabricated.dark(tmp_path_factory.mktemp("live") / "dark")
+def told(tmp_path_factory):
+    """Runs by their names; not judged and drawn, as those of the other tests of reports are."""
+    folder = tmp_path_factory.mktemp("live")
+    stories = (fabricated.dark, fabricated.lost, fabricated.killed, fabricated.empty)
+    return {story.__name__: story(folder / story.__name__) for story in stories}
 
 
-@pytest.fixture(scope="module")
-def lost(tmp_path_factory):
-    return fabricated.lost(tmp_path_factory.mktemp("live") / "lost")
+@pytest.fixture
+def dark(told):
+    return told["dark"]
+
+
+@pytest.fixture
+def lost(told):
+    return told["lost"]
 
 
 def test_in_the_calm_every_location_is_served_by_its_nearest_region(dark):
@@ -158,8 +166,8 @@ def test_a_small_terminal_loses_the_sparklines_first_and_then_the_lines_of_a_str
 
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(["empty", "killed", "dark"]), st.integers(0, 300), st.integers(1, 200), st.integers(1, 60))
-def test_every_moment_of_every_run_is_drawn_and_fits(runs, name, second, width, height):
-    picture = live.picture(seen_at(runs[name].record, second))
+def test_every_moment_of_every_run_is_drawn_and_fits(told, name, second, width, height):
+    picture = live.picture(seen_at(told[name], second))
     lines = drawn(picture, width, height).splitlines()
     assert max(map(len, lines)) <= width
     assert len(lines) <= max(height, 4 + 1 + len(picture.rows))
