@@ -114,7 +114,8 @@ def _runs(run_name: str, left: threading.Event, teller: Teller) -> Iterator[Path
 def _meant(run_name: str) -> tuple[Path | None, Path | None]:
     """The session that is followed, and the run that is first; ``None`` where there is none."""
     if run_name == LATEST:
-        newest = max((path for path in RUNS.glob("*") if path.is_dir()), default=None, key=lambda path: path.name)
+        sessions = (path for path in RUNS.glob("*") if path.is_dir())
+        newest = max(sessions, default=None, key=lambda path: path.stat().st_mtime_ns)
         if newest is not None and not _begun(newest) and _somebody_plays():
             return newest, None  # its first platform still boots
         first = folder_of(LATEST)

@@ -103,11 +103,11 @@ def test_a_killed_run_is_read_up_to_its_torn_ends_and_has_not_ended(tmp_path):
 
 
 def test_a_header_that_is_amended_is_read_again(tmp_path):
-    fabricated.empty(tmp_path)
-    write_header(tmp_path / record.HEADER_FILE, fabricated.header(outcome=None, rate_per_second={}))
+    path = tmp_path / record.HEADER_FILE
+    write_header(path, fabricated.header(outcome=None, rate_per_second={}))
     follower = Follower(tmp_path)
     assert not look(follower).record.header.rate_per_second
-    write_header(tmp_path / record.HEADER_FILE, fabricated.header(outcome=None))
+    write_header(path, fabricated.header(outcome=None))
     assert look(follower).record.header.rate_per_second
 
 
