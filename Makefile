@@ -4,7 +4,7 @@ BIN := .venv/bin
 # The tests and the twin need root: the real one, that of a user namespace, or sudo where the kernel forbids those.
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sh tests/as_root.sh)
 
-.PHONY: setup test test-as-user gameday bench peers trust mutants soak walk policy torture lint lock
+.PHONY: setup test test-as-user gameday bench peers trust mutants soak walk policy torture workflows lint lock
 
 setup:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -18,8 +18,9 @@ test: setup
 test-as-user: setup
 	@$(BIN)/python -m tests.as_user sh tests/as_root.sh $(BIN)/python -m pytest tests
 
+# GATE holds further options, as in `make gameday GATE="--baseline reports/history/baseline.json"`.
 gameday: setup
-	@$(ROOT) $(BIN)/gameday gate --target twin --speed 10
+	@$(ROOT) $(BIN)/gameday gate --target twin --speed 10 $(GATE)
 
 bench: setup
 	@$(ROOT) $(BIN)/python -m tests.bench
@@ -51,6 +52,10 @@ trust: setup
 # Is anything left behind? The harness is killed, stopped and starved at every step, and whole runs at random instants.
 torture: setup
 	@$(ROOT) $(BIN)/python -m tests.torture
+
+# The promotion gate's workflow as the runner plays it: every shell step, in a copy of the checkout, on the twin.
+workflows: setup
+	@$(BIN)/python -m tests.workflows
 
 # Mutation testing of the judges' arithmetic; no part of CI, so what it needs is installed here. MUTANTS names some.
 mutants: setup
