@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from harness import catalogue
+from harness.faults import Fidelity
 from harness.verdicts import Exit
 from tests.workflows import GATE, ON_MAIN, WORKFLOWS, Job, read, steps
 
@@ -22,6 +24,7 @@ ALL = sorted(WORKFLOWS.glob("*.yml"))
 COPIED = ("Makefile", "tests/as_root.sh", "targets/twin.toml")
 GAMEDAY = """#!/usr/bin/env bash
 echo "gameday $*" >> "$CALLS"
+if [ "$1" = list ]; then cat "$CATALOGUE"; exit; fi
 if [ "$1" = undo ]; then exit "$UNDO_EXIT"; fi
 if [ "$PLAY_EXIT" = killed ]; then kill -KILL $PPID; fi
 mkdir -p reports
@@ -32,6 +35,7 @@ exit "$PLAY_EXIT"
 MESSENGER = '#!/usr/bin/env bash\necho "$(basename "$0") $*" >> "$CALLS"\nexit "$MESSENGER_EXIT"\n'
 STAGING = {
     "vars.GAMEDAY_TARGET": "[target]",
+    "vars.GAMEDAY_PHASE": "active_passive",
     "vars.GAMEDAY_TOPIC": "arn:aws:sns:eu-central-1:111111111111:game-days",
     "secrets.GAMEDAY_WEBHOOK": "https://example.com/hook",
     "github.server_url": "https://example.com",
@@ -57,6 +61,8 @@ class Runner:
         self.checkout = folder / "checkout"
         self.calls = folder / "calls"
         self.calls.touch()
+        self._catalogue = folder / "catalogue.json"
+        self._catalogue.write_text(json.dumps([entry.to_json() for entry in catalogue.entries()]))
         self._bin = folder / "bin"
         for name in COPIED:
             (self.checkout / name).parent.mkdir(parents=True, exist_ok=True)
@@ -77,6 +83,7 @@ class Runner:
             "PYTHON": "true",
             "PATH": f"{self._bin}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
             "CALLS": str(self.calls),
+            "CATALOGUE": str(self._catalogue),
             "PLAY_EXIT": str(exits),
             "UNDO_EXIT": str(undo),
             "MESSENGER_EXIT": str(messenger),
@@ -187,10 +194,16 @@ def test_a_gate_that_begins_anew_is_held_against_nothing(runner: Runner) -> None
 def test_a_night_that_is_kept_tells_nobody(runner: Runner) -> None:
     job = runner.plays(NIGHTLY, STAGING)
     assert not job.failed
-    assert runner.called("gameday") == [
-        "gameday run --target staging --speed 1 --cadence nightly --yes",
-        "gameday undo --target staging",
+    listed, played, undone = runner.called("gameday")
+    assert listed == "gameday list --json"
+    wanted = [
+        entry.path
+        for entry in catalogue.entries()
+        if entry.phase == "active_passive" and entry.on_aws is not Fidelity.TWIN_ONLY
     ]
+    options = "--target staging --speed 1 --cadence nightly --yes"
+    assert played == f"gameday run {' '.join(wanted)} {options}"
+    assert undone == "gameday undo --target staging"
     assert (runner.checkout / "targets" / "staging.toml").read_text() == "[target]\n"
     assert runner.called("aws") == runner.called("curl") == []
 
@@ -222,6 +235,13 @@ def test_an_undo_that_fails_is_the_loudest_though_everything_was_kept(runner: Ru
     job = runner.plays(NIGHTLY, STAGING, undo=5)
     assert job.failed
     assert "SOMETHING OF OURS STILL STANDS" in runner.called("curl")[0]
+
+
+def test_a_night_for_no_phase_is_wrong_usage_and_breaks_nothing(runner: Runner) -> None:
+    job = runner.plays(NIGHTLY, STAGING | {"vars.GAMEDAY_PHASE": "7.2"})
+    assert job.failed
+    assert runner.called("gameday") == ["gameday list --json", "gameday undo --target staging"]
+    assert "exit 2" in runner.called("aws")[0]
 
 
 def test_a_night_without_a_target_file_touches_nothing_and_is_told(runner: Runner) -> None:
