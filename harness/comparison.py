@@ -1,6 +1,6 @@
 """Many runs of a scenario side by side: how each figure is spread, and whether the newest run is worse than usual.
 
-Pure: records in, a comparison out. Runs are compared only with runs of the same scenario, version of the design,
+Pure: judged runs in, a comparison out. Runs are compared only with runs of the same scenario, version of the design,
 target and speed.
 """
 
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.header import Header
 from harness.judges import bench
 from harness.record import Record
 from harness.verdicts import Exit, Ruling, Verdict, worst
@@ -34,10 +35,26 @@ measures it (arrivals are a fraction of a second apart, alarms look every 10 s);
 
 @dataclass(frozen=True)
 class Run:
-    """A record and its name, ``SESSION/FOLDER``."""
+    """One run, judged, and its name, ``SESSION/FOLDER``. Only runs of one ``group`` are compared."""
 
     name: str
-    record: Record
+    group: str
+    verdicts: tuple[Verdict, ...]
+
+    @classmethod
+    def of(cls, name: str, record: Record) -> Run:
+        """A run from its record alone."""
+        return cls(name, group_of(name, record.header), tuple(bench.judge(record)))
+
+
+def group_of(name: str, header: Header) -> str:
+    """What a run is compared within."""
+    return group(name, header.design_version, header.target, header.speed)
+
+
+def group(name: str, version: str, target: str, speed: float) -> str:
+    """What a run is compared within; ``name`` is ``SESSION/FOLDER``."""
+    return f"{name.rpartition('/')[2]} ({version}, {target}, speed {speed:g})"
 
 
 @dataclass(frozen=True)
@@ -51,6 +68,8 @@ class Trend:
     """Of the runs that could tell, oldest first, at most so many as were asked for."""
     newest: float | None
     """``None``: the newest run cannot tell."""
+    fewest: int = 1
+    """So many runs before it takes to tell how the figure is spread; of rows and jobs one is enough."""
 
     @property
     def median(self) -> float | None:
@@ -68,8 +87,13 @@ class Trend:
 
     @property
     def regressed(self) -> bool:
-        """The newest run is worse than the median of those before by more than the noise."""
-        return self.median is not None and self.newest is not None and self.newest > self.median + self.noise
+        """The newest run is worse than the median of those before by more than the noise.
+
+        What never came to pass before is worse however few the runs are.
+        """
+        if self.median is None or self.newest is None or self.newest <= self.median + self.noise:
+            return False
+        return math.isinf(self.newest) or not FIGURES[self.figure] or len(self.before) >= self.fewest
 
     def to_json(self) -> dict[str, Any]:
         """The trend as plain JSON values; what never came to pass is the text ``never``."""
@@ -167,25 +191,23 @@ class Comparison:
                 "figures": [one.to_json() for one in self.trends]}  # fmt: skip
 
 
-def compare(runs: Sequence[Run], last: int = LAST) -> Comparison:
-    """Hold the newest run of each group against the ``last`` before it. ``runs``: oldest first."""
+def compare(runs: Sequence[Run], last: int = LAST, fewest: int = 1) -> Comparison:
+    """Hold the newest run of each group against the ``last`` before it. ``runs``: oldest first.
+
+    ``fewest``: so many of those must be able to tell a figure before more of it is a regression.
+    """
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        groups.setdefault(_group(run), []).append(run)
+        groups.setdefault(run.group, []).append(run)
     changes: list[Change] = []
     trends: list[Trend] = []
-    for group, members in groups.items():
-        judged = [_worst_of(bench.judge(run.record)) for run in members]
+    for name, members in groups.items():
+        judged = [_worst_of(run.verdicts) for run in members]
         for promise, verdict in judged[-1].items():
             before = [one[promise] for one in judged[:-1] if promise in one]
-            changes.append(Change(group, promise, tuple(one.ruling for one in before[-last:]), verdict.ruling))
-            trends += _trends(group, before, verdict, last)
+            changes.append(Change(name, promise, tuple(one.ruling for one in before[-last:]), verdict.ruling))
+            trends += _trends(name, before, verdict, last, fewest)
     return Comparison(last, tuple(members[-1].name for members in groups.values()), tuple(changes), tuple(trends))
-
-
-def _group(run: Run) -> str:
-    header = run.record.header
-    return f"{run.name.rpartition('/')[2]} ({header.design_version}, {header.target}, speed {header.speed:g})"
 
 
 def _worst_of(verdicts: Sequence[Verdict]) -> dict[str, Verdict]:
@@ -198,16 +220,17 @@ def _worst_of(verdicts: Sequence[Verdict]) -> dict[str, Verdict]:
     return found
 
 
-def _trends(group: str, before: Sequence[Verdict], newest: Verdict, last: int) -> list[Trend]:
+def _trends(name: str, before: Sequence[Verdict], newest: Verdict, last: int, fewest: int) -> list[Trend]:
     found = []
     for figure in FIGURES:
         if figure in newest.figures or any(figure in one.figures for one in before):
-            known = [value for one in before if (value := _value(one, figure)) is not None]
-            found.append(Trend(group, newest.promise, figure, tuple(known[-last:]), _value(newest, figure)))
+            known = [value for one in before if (value := value_of(one, figure)) is not None]
+            value = value_of(newest, figure)
+            found.append(Trend(name, newest.promise, figure, tuple(known[-last:]), value, fewest))
     return found
 
 
-def _value(verdict: Verdict, figure: str) -> float | None:
+def value_of(verdict: Verdict, figure: str) -> float | None:
     """The figure of one run, if that run can tell; what never came to pass is infinite."""
     if verdict.ruling is Ruling.UNKNOWN or figure not in verdict.figures:
         return None

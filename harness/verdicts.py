@@ -20,12 +20,17 @@ class Ruling(IntEnum):
     @property
     def colour(self) -> str:
         """The one colour of this ruling, as hex, in every report."""
-        return {"KEPT": "#2e7d32", "UNKNOWN": "#b26a00", "BROKEN": "#c62828"}[self.name]
+        return {"KEPT": "#2e7d32", "UNKNOWN": "#9a5b00", "BROKEN": "#c62828"}[self.name]
 
     @property
     def wording(self) -> str:
         """The one phrase of this ruling, in every report."""
         return {"KEPT": "promise kept", "UNKNOWN": "cannot tell", "BROKEN": "promise broken"}[self.name]
+
+    @property
+    def sign(self) -> str:
+        """The one sign of this ruling, for where colours are not seen."""
+        return {"KEPT": "✓", "UNKNOWN": "?", "BROKEN": "✗"}[self.name]
 
 
 class Outcome(Enum):

@@ -22,7 +22,7 @@ from harness.record import Record
 from harness.reporting import palette, panels, series
 from harness.reporting.panels import NORMAL, SMALL
 from harness.reporting.series import Axis, Bracket, Span
-from harness.verdicts import Ruling, Verdict, worst
+from harness.verdicts import Verdict, worst
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,6 @@ WIDTH = 12.8
 LEFT, RIGHT = 1.55, 0.2
 STRIPS = 14
 """So many strips at most; the interactive page shows them all."""
-SIGNS = {Ruling.KEPT: "✓", Ruling.UNKNOWN: "?", Ruling.BROKEN: "✗"}
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -230,7 +229,7 @@ def _header(figure: Figure, record: Record, verdicts: Sequence[Verdict], height:
     text(0.15, 0.19, textwrap.shorten(header.title, 95, placeholder="…"), fontsize=12.5, weight="bold")
     words = f"{ruling.wording}, run {outcome}" if outcome != "finished" else ruling.wording
     figure.text(
-        1 - RIGHT / WIDTH, 1 - 0.19 / height, f"{SIGNS[ruling]} {words}", fontsize=10, weight="bold", ha="right",
+        1 - RIGHT / WIDTH, 1 - 0.19 / height, f"{ruling.sign} {words}", fontsize=10, weight="bold", ha="right",
         va="center", color="#ffffff", bbox={"boxstyle": "round,pad=0.35", "facecolor": ruling.colour, "linewidth": 0},
     )  # fmt: skip
     text(
@@ -270,7 +269,7 @@ def _legend(figure: Figure, down: float, height: float) -> None:
 
 
 def _told(verdict: Verdict) -> str:
-    return f"{SIGNS[verdict.ruling]} {verdict.promise.replace('_', ' ')}"
+    return f"{verdict.ruling.sign} {verdict.promise.replace('_', ' ')}"
 
 
 def _inches(words: str) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import comparison, runner
+from harness import comparison, record, runner
 from harness.comparison import Change, Run, Trend, compare
 from harness.errors import BadInput
 from harness.verdicts import Exit, Ruling
@@ -29,9 +29,7 @@ def runs(tmp_path_factory) -> Path:
 
 
 def of(home: Path, *nights: int) -> list[Run]:
-    from harness import record
-
-    return [Run(f"night{n}/{DARK}", record.load(home / f"night{n}" / DARK)) for n in nights]
+    return [Run.of(f"night{n}/{DARK}", record.load(home / f"night{n}" / DARK)) for n in nights]
 
 
 def figure(told: comparison.Comparison, name: str, promise: str = "recovery") -> Trend:
@@ -64,11 +62,12 @@ def test_only_the_last_count_and_a_run_alone_tells_nothing(runs):
 
 
 def test_runs_of_another_speed_or_design_are_another_group(runs):
-    first, second = of(runs, 0, 4)
-    slow = Run(second.name, replace(second.record, header=replace(second.record.header, speed=1.0)))
-    written = replace(second.record.header, design_version="as_written")
+    (first,) = of(runs, 0)
+    told = record.load(runs / "night4" / DARK)
+    slow = Run.of(f"night4/{DARK}", replace(told, header=replace(told.header, speed=1.0)))
+    written = Run.of(f"night4/{DARK}", replace(told, header=replace(told.header, design_version="as_written")))
     assert compare([first, slow]).exit_code is Exit.UNKNOWN
-    assert len(compare([first, slow, Run(second.name, replace(second.record, header=written))]).newest) == 3
+    assert len(compare([first, slow, written]).newest) == 3
 
 
 @pytest.mark.parametrize(
@@ -99,6 +98,19 @@ def test_a_single_lost_row_is_never_noise():
 
 
 @pytest.mark.parametrize(
+    ("figure", "before", "newest", "regressed"),
+    [
+        ("rto_seconds", (28.0, 30.0), 60.0, False),
+        ("rto_seconds", (28.0, 30.0, 29.0), 60.0, True),
+        ("rto_seconds", (28.0,), math.inf, True),
+        ("lost_writes", (0.0,), 1.0, True),
+    ],
+)
+def test_of_few_runs_nobody_knows_the_spread(figure, before, newest, regressed):
+    assert Trend("g", "recovery", figure, before, newest, fewest=3).regressed is regressed
+
+
+@pytest.mark.parametrize(
     ("before", "newest", "regressed"),
     [
         ((Ruling.KEPT,), Ruling.UNKNOWN, True),
@@ -114,9 +126,8 @@ def test_a_ruling_that_is_worse_than_usual_is_a_regression(before, newest, regre
 
 
 def test_a_run_that_cannot_tell_has_no_figure_and_a_ruling(runs):
-    *before, newest = of(runs, 0, 1, 4)
-    torn = Run(newest.name, replace(newest.record, damage=("torn",)))
-    told = compare([*before, torn])
+    torn = Run.of(f"night4/{DARK}", replace(record.load(runs / "night4" / DARK), damage=("torn",)))
+    told = compare([*of(runs, 0, 1), torn])
     assert figure(told, "lost_writes", "no_lost_writes").newest is None
     assert told.exit_code is Exit.BROKEN
     assert {change.promise for change in told.changes if change.regressed} >= {"recovery"}

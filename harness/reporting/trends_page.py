@@ -1,0 +1,111 @@
+"""How each scenario's figures went from night to night: a page of small pictures, without a script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from harness.comparison import Comparison
+from harness.reporting import figures, markup, nights
+from harness.reporting.nights import LAST, Night
+from harness.verdicts import Ruling
+
+TRENDS_FILE = "trends.html"
+_WIDTH, _HEIGHT, _STEP = 190, 34, 13
+"""CSS pixels of one picture, and of one night in it."""
+
+
+def regressions(known: Sequence[Night], session: str) -> Comparison:
+    """The runs of a session held against the nights before them."""
+    return nights.compare([one for one in known if one.session < session], [
+        one for one in known if one.session == session
+    ])  # fmt: skip
+
+
+def html(known: Sequence[Night], session: str) -> str:
+    """The page: a row for each scenario, design, target and speed. ``known``: oldest first."""
+    body = ['<p class="faint"><a href="index.html">all runs</a></p>', *content(known, session)]
+    return markup.page("From night to night", "\n".join(body))
+
+
+def content(known: Sequence[Night], session: str) -> list[str]:
+    """The page without its frame."""
+    found = regressions(known, session)
+    worse = {(one.group, one.figure) for one in found.trends if one.regressed}
+    worse |= {(one.group, "ruling") for one in found.changes if one.regressed}
+    groups = {name: list(own) for name, own in groupby(sorted(known, key=lambda one: (one.group, one.run)), _group)}
+    heads = ("scenario", f"last {LAST} nights", "not as usual", *(title for title, _ in figures.TRENDS.values()))
+    rows = "\n".join(_row(name, own[-LAST - 1 :], worse) for name, own in groups.items())
+    head = "".join(f"<th>{markup.escape(one)}</th>" for one in heads)
+    told = [f"<li>{markup.escape(line)}</li>" for line in _worse(found)]
+    return [
+        "<h1>From night to night</h1>",
+        f"<ul>{''.join(told)}</ul>" if told else "<p>Nothing got worse in the newest session.</p>",
+        f'<div class="wide"><table><tr>{head}</tr>\n{rows}</table></div>',
+        f'<p class="faint">{markup.escape(found.rule)} Times need {nights.FEWEST} nights before them, writes one. '
+        "<em>Not as usual</em>: how many of these nights came out otherwise than most of them, as a flaky scenario "
+        "does. A figure without a point in a night could not be told there.</p>",
+    ]
+
+
+def _group(night: Night) -> str:
+    return night.group
+
+
+def _worse(found: Comparison) -> Iterable[str]:
+    for change in found.changes:
+        if change.regressed and change.usual is not None:
+            usual, newest = change.usual.wording, change.newest.wording
+            yield f"{change.group}: {change.promise.replace('_', ' ')}: {newest}, usually {usual}"
+    for trend in found.trends:
+        if trend.regressed:
+            row, name = trend.row(), trend.figure.replace("_", " ")
+            yield f"{trend.group}: {name} {row['newest']}, median {row['median']}, noise {row['noise']}"
+
+
+def _row(group: str, own: Sequence[Night], worse: set[tuple[str, str]]) -> str:
+    usual = max({one.ruling for one in own}, key=lambda ruling: sum(one.ruling is ruling for one in own))
+    odd = sum(one.ruling is not usual for one in own)
+    signs = "".join(
+        f'<b style="color:{one.ruling.colour}" title="{markup.escape(one.session)}: {one.ruling.wording}">'
+        f"{one.ruling.sign}</b>"
+        for one in own
+    )
+    cells = [
+        markup.escape(group),
+        f'<span class="signs">{signs}</span>' + (markup.badge(Ruling.BROKEN, "worse") if (group, "ruling") in worse
+                                                 else ""),
+        f"{odd} of {len(own)}",
+        *(_figure(own, name, unit, worse=(group, name) in worse) for name, (_, unit) in figures.TRENDS.items()),
+    ]  # fmt: skip
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _figure(own: Sequence[Night], name: str, unit: str, *, worse: bool) -> str:
+    values = [_number(one, name) for one in own]
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    newest = "cannot tell" if values[-1] is None else f"{values[-1]:g} {unit}"
+    badge = f" {markup.badge(Ruling.BROKEN, 'worse')}" if worse else ""
+    return f'{_picture(own, values, max(known))}<br><span class="faint">{newest}</span>{badge}'
+
+
+def _number(night: Night, name: str) -> float | None:
+    value = night.figure(name)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _picture(own: Sequence[Night], values: Sequence[float | None], most: float) -> str:
+    """A line through the nights from zero up, a point for each in the colour of its ruling."""
+    places = [
+        (6 + number * _STEP, _HEIGHT - 5 - (_HEIGHT - 10) * (value / most if most else 0.0), night.ruling)
+        for number, (night, value) in enumerate(zip(own, values, strict=True))
+        if value is not None
+    ]
+    line = " ".join(f"{x:.0f},{y:.1f}" for x, y, _ in places)
+    points = "".join(f'<circle cx="{x:.0f}" cy="{y:.1f}" r="3" fill="{ruled.colour}"/>' for x, y, ruled in places)
+    return (
+        f'<svg class="trend" width="{_WIDTH}" height="{_HEIGHT}" role="img" aria-label="{len(places)} nights">'
+        f'<polyline points="{line}" fill="none" stroke="currentColor" stroke-width="1"/>{points}</svg>'
+    )
