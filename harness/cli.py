@@ -14,7 +14,17 @@ from typing import Annotated
 import typer
 
 from harness.commands import observe, plan, twin
-from harness.commands.options import AsExpected, AsJson, AsWritten, Speed, TargetName, Watched, Yes, checked_speed
+from harness.commands.options import (
+    AsExpected,
+    AsJson,
+    AsWritten,
+    Baseline,
+    Speed,
+    TargetName,
+    Watched,
+    Yes,
+    checked_speed,
+)
 from harness.errors import BadInput, GamedayError, TwinFault, UndoFailed, Unreadable
 from harness.verdicts import Exit
 
@@ -66,7 +76,7 @@ def doctor() -> None:
 
     table = Table("needed", "for", "found", "remedy")
     missing = 0
-    for need in (*provision.PROGRAMS, *provision.PARTS):
+    for need in (*provision.PROGRAMS, *provision.PARTS, *provision.FOR_TESTS):
         found = need.find()
         missing += found is None
         remedy = need.remedy or f"apt-get install -y {need.package}"
@@ -105,6 +115,7 @@ def run(
     ] = "",
     expected: AsExpected = False,
     yes: Yes = False,
+    baseline: Baseline = None,
     follow: Watched = "",
     as_json: AsJson = False,
 ) -> None:
@@ -112,7 +123,7 @@ def run(
     if follow:
         from harness.commands import watch
 
-        if scenarios or as_written or cadence or expected or yes or (target, speed) != ("twin", 10.0):
+        if scenarios or as_written or cadence or expected or yes or baseline or (target, speed) != ("twin", 10.0):
             raise BadInput("run", "--watch", "starts nothing, and so goes with no scenario and no option but --json")
         raise typer.Exit(watch.watch(follow, as_json=as_json))
     if as_json:
@@ -121,7 +132,7 @@ def run(
 
     chosen = catalogue.choose(scenarios or [], cadence=cadence)
     told = {"as_written": as_written, "as_expected": expected, "yes": yes}
-    raise typer.Exit(runner.run(chosen, target, checked_speed(speed), **told))
+    raise typer.Exit(runner.run(chosen, target, checked_speed(speed), baseline=baseline, **told))
 
 
 @app.command()
@@ -131,13 +142,14 @@ def gate(
     as_written: AsWritten = False,
     expected: AsExpected = False,
     yes: Yes = False,
+    baseline: Baseline = None,
 ) -> None:
     """The pre-promotion gate: the scenarios whose card says so, every promise guarded, one exit code."""
     from harness import catalogue, runner
 
     chosen = catalogue.choose(gate=True)
     told = {"as_written": as_written, "as_expected": expected, "yes": yes}
-    raise typer.Exit(runner.run(chosen, target, checked_speed(speed), **told))
+    raise typer.Exit(runner.run(chosen, target, checked_speed(speed), baseline=baseline, **told))
 
 
 @app.command()
@@ -223,11 +235,20 @@ def compare(
 
 
 @app.command()
-def report(run: Annotated[str, typer.Argument(help="SESSION, or `latest`")] = "latest") -> None:
-    """Build the HTML report of a session again, from its records."""
+def report(
+    run: Annotated[str, typer.Argument(help="SESSION, SESSION/SCENARIO for that run alone, or `latest`")] = "latest",
+    single_file: Annotated[
+        Path | None, typer.Option("--single-file", help="Write all of it into this one .html, to send to people.")
+    ] = None,
+) -> None:
+    """Build the HTML report again from the records, of killed and interrupted runs too."""
     from harness import runner
 
-    print(runner.report(run))
+    if single_file is None:
+        print(runner.report(run).index)
+    else:
+        runner.report_in_one(run, single_file)
+        print(single_file)
 
 
 @app.command()

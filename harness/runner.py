@@ -6,12 +6,13 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from harness import catalogue, comparison, expectations, matrix, prices, record, timeline
+from harness import catalogue, comparison, expectations, explanation, matrix, prices, record, timeline
 from harness import plan as plans
 from harness.catalogue import Entry
 from harness.clock import monotonic_nanoseconds
@@ -21,11 +22,13 @@ from harness.expectations import Expectation, Key
 from harness.header import read_header
 from harness.heading import AS_FOUND
 from harness.judges import bench
-from harness.matrix import Matrix, Run
+from harness.matrix import PHASES, Matrix, Run
 from harness.plugin import FINISHED
-from harness.reporting import columns, site, summary, telling
+from harness.reporting import columns, nights, single_file, site, summary, telling
+from harness.reporting.baseline import Baseline
 from harness.reporting.finished import Finished
 from harness.reporting.pace import Pace, live_seconds
+from harness.reporting.site import Site
 from harness.runs import folder_of
 from harness.safety import guard
 from harness.session import HOME, RUNS, Options, Session, target_file
@@ -71,14 +74,18 @@ def run(
     as_written: bool,
     as_expected: bool = False,
     yes: bool = False,
+    baseline: Path | None = None,
 ) -> int:
     """Run these scenarios, report, and return the exit code.
 
     With ``as_expected`` what counts is ``scenarios/expectations.toml``: 0 when every scenario came out exactly so, 1
-    otherwise. Raises ``BadInput`` before anything starts when the target, the objectives or the expectations are wrong,
-    and ``Refused`` when nothing may be broken now, and on AWS without ``yes``, once it has told what would be done.
+    otherwise. With ``baseline``, an earlier ``verdict.json`` or a file of nights, whatever got worse counts too.
+    Raises ``BadInput`` before anything starts when the target, the objectives, the expectations or the baseline are
+    wrong, and ``Refused`` when nothing may be broken now, and on AWS without ``yes``, once it has told what would be
+    done.
     """
     expected = catalogue.expectations() if as_expected else {}
+    before = Baseline.load(baseline) if baseline else None
     options = Options(target_file(target_name), speed, "as_written" if as_written else "hardened")
     wanted = Session(options).target  # reads the objectives, too, and says what is wrong in them
     guard.permit(wanted, HOME)
@@ -96,17 +103,24 @@ def run(
     if not collector.finished:
         return _without_runs(code, collector)
     verdict = summary.write(RUNS.parent, collector.finished)
-    sys.stdout.write(summary.markdown(verdict))
+    _tell(summary.markdown(verdict))
+    held_against = before.hold(nights.of_session(verdict)) if before else None
+    if held_against:
+        _tell(held_against.markdown())
+    spent = (monotonic_nanoseconds() - began) / 1e9
+    sys.stdout.write(f"{_pace(collector.finished, spent).sentence()}\n")
+    sys.stdout.write(f"\nreport: {_site(collector.finished, options.version).index.relative_to(HOME)}\n")
+    own = held(chosen, expected, options.version, collector) if as_expected else _exit(collector, code)
+    return strongest([own, held_against.exit_code]) if held_against else own
+
+
+def _tell(text: str) -> None:
+    """On the terminal, and on the page of the job where there is one."""
+    sys.stdout.write(text)
     step_summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if step_summary:
         with Path(step_summary).open("a") as file:
-            file.write(summary.markdown(verdict))
-    spent = (monotonic_nanoseconds() - began) / 1e9
-    sys.stdout.write(f"{_pace(collector.finished, spent).sentence()}\n")
-    sys.stdout.write(f"\nreport: {_site(collector.finished, options.version).relative_to(HOME)}\n")
-    if as_expected:
-        return held(chosen, expected, options.version, collector)
-    return _exit(collector, code)
+            file.write(text)
 
 
 def held(chosen: Sequence[Entry], expected: Mapping[Key, Expectation], version: Version, collector: Collector) -> Exit:
@@ -148,7 +162,7 @@ def _without_runs(code: int, collector: Collector) -> int:
     return Exit.USAGE if code == pytest.ExitCode.USAGE_ERROR else Exit.REFUSED_OR_ABORTED
 
 
-def _exit(collector: Collector, code: int) -> int:
+def _exit(collector: Collector, code: int) -> Exit:
     codes = [exit_code(one.outcome, worst(verdict.ruling for verdict in one.verdicts)) for one in collector.finished]
     told = strongest(codes)
     # pytest saw a failure that no verdict explains: a crash of ours, or of a teardown.
@@ -177,7 +191,7 @@ def compared(names: Sequence[str], last: int) -> Comparison:
         raise BadInput("--last", str(last), "must be 1 or more")
     folders = {folder for name in names for folder in _runs_of(name)}
     ordered = sorted(folders, key=lambda folder: (folder.parent.name, folder.name))
-    runs = [comparison.Run(f"{folder.parent.name}/{folder.name}", record.load(folder)) for folder in ordered]
+    runs = [comparison.Run.of(f"{folder.parent.name}/{folder.name}", record.load(folder)) for folder in ordered]
     return comparison.compare(runs, last)
 
 
@@ -187,25 +201,41 @@ def _runs_of(name: str) -> list[Path]:
     return inside or [folder_of(name).resolve()]
 
 
-def report(run_name: str) -> Path:
-    """Build the site of a session's runs again, from their records; returns its index page."""
+def report(run_name: str) -> Site:
+    """Build the site of a session's runs again, or of one run's alone, from their records; killed runs' too.
+
+    Raises ``BadInput`` when there is no such session or run, and ``Unreadable`` for a record that cannot be read.
+    """
     folder = folder_of(run_name) if run_name == "latest" else RUNS / run_name
-    session = folder.parent if (folder / "run.json").exists() else folder
-    finished = []
-    for run_folder in sorted(path.parent for path in session.glob("*/run.json")):
-        found = record.load(run_folder)
-        verdicts = bench.judge(found)
-        telling.save(run_folder, found, verdicts)
-        finished.append(Finished(run_folder, found.header.outcome or Outcome.ABORTED, tuple(verdicts)))
-    if not finished:
-        raise BadInput("RUN", run_name, "no such session")
-    version = record.load(finished[0].folder).header.design_version
-    return _site(finished, version)
+    alone = (folder / record.HEADER_FILE).exists() and run_name != "latest"
+    session = folder.parent if (folder / record.HEADER_FILE).exists() else folder
+    folders = [folder] if alone else sorted(path.parent for path in session.glob(f"*/{record.HEADER_FILE}"))
+    if not folders:
+        raise BadInput("RUN", run_name, "no such session or run")
+    with ProcessPoolExecutor() as crew:
+        finished = list(crew.map(_told_again, folders))
+    return _site(finished, read_header(folders[0] / record.HEADER_FILE).design_version)
 
 
-def _site(finished: Sequence[Finished], version: str) -> Path:
+def _told_again(folder: Path) -> Finished:
+    """A run judged and drawn again, in a process of its own: a catalogue takes both cores."""
+    found = record.load(folder)
+    verdicts = bench.judge(found)
+    telling.save(folder, found, verdicts)
+    return Finished(folder, found.header.outcome or Outcome.ABORTED, tuple(verdicts))
+
+
+def report_in_one(run_name: str, path: Path) -> None:
+    """The same as one file to send to people. Raises ``BadInput`` where it cannot be written, before all work."""
+    if path.suffix != ".html" or not path.parent.is_dir():
+        raise BadInput("--single-file", str(path), "must end in .html, in a folder that exists")
+    path.write_text(single_file.html(report(run_name)))
+
+
+def _site(finished: Sequence[Finished], version: str) -> Site:
     measured = None if version == AS_FOUND else decision_matrix([], version)
-    return site.build(RESULTS, SITE, finished, measured)
+    changes = [explanation.explain(name).to_json() for name in PHASES]
+    return site.build(RESULTS, SITE, finished, measured, changes)
 
 
 def _pace(finished: Sequence[Finished], wall_seconds: float) -> Pace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,6 +18,12 @@ AsExpected = Annotated[
     typer.Option("--expected", help="Hold the results against scenarios/expectations.toml: 0 when exactly so, else 1."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
+Baseline = Annotated[
+    Path | None,
+    typer.Option(
+        "--baseline", help="Hold the session against this verdict.json, or file of nights: 1 when anything got worse."
+    ),
+]
 Watched = Annotated[
     str,
     typer.Option("--watch", metavar="RUN", help="Follow a run from here: SESSION/SCENARIO, SESSION, or `latest`."),

@@ -35,6 +35,12 @@ th, td {{ text-align: left; padding: 5px 10px 5px 0; border-bottom: 1px solid va
 th {{ color: var(--faint); font-weight: 500; white-space: nowrap; }}
 td.number {{ font-variant-numeric: tabular-nums; white-space: nowrap; }}
 img {{ width: 100%; height: auto; border: 1px solid var(--rule); border-radius: 6px; }}
+h3 {{ font-size: 16px; margin: 18px 0 4px; }}
+hr {{ margin: 48px 0 24px; border: 0; border-top: 2px solid var(--rule); }}
+.short th {{ white-space: nowrap; padding-right: 18px; }}
+.signs b {{ display: inline-block; width: 13px; text-align: center; }}
+del {{ text-decoration-color: {Ruling.BROKEN.colour}; }} ins {{ text-decoration: none; font-weight: 600; }}
+.trend {{ color: var(--faint); vertical-align: middle; }}
 details {{ margin: 8px 0; }} summary {{ cursor: pointer; }}
 """
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from urllib.parse import quote
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
-from harness.matrix import PHASES, STRATEGY, Cell, Line, Matrix
+from harness.matrix import PHASES, Cell, Line, Matrix
 from harness.reporting import markup
 
 MATRIX_FILE = "matrix.html"
@@ -30,25 +30,29 @@ def markdown(matrix: Matrix) -> str:
     return "\n".join(lines) + "\n"
 
 
-def html(matrix: Matrix, told: Collection[str] = ()) -> str:
-    """The matrix as a page of the site; ``told`` names the runs that have a page of their own there."""
+def html(matrix: Matrix, pages: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The matrix as a page of the site; ``pages``: the addresses of the runs that have a page of their own there."""
+    body = ['<p class="faint"><a href="index.html">all runs</a></p>', *content(matrix, pages)]
+    return markup.page("Decision matrix", "\n".join(body))
+
+
+def content(matrix: Matrix, pages: Mapping[str, str]) -> list[str]:
+    """The page without its frame."""
     heads = "".join(
         f"<th>{head}</th>"
         for head in ("", "", *(f"{number} {phase.replace('_', ' ')}" for phase, number in PHASES.items()))
     )
     rows = "\n".join(
         f"<tr><td>{markup.escape(group)}</td><td>{markup.escape(line.what)}</td>"
-        f"{''.join(_cell(cell, told) for cell in line.cells.values())}</tr>"
+        f"{''.join(_cell(cell, pages) for cell in line.cells.values())}</tr>"
         for group, line in _grouped(matrix)
     )
     notes = "".join(f"<li>{markup.escape(note)}</li>" for note in matrix.notes)
-    body = [
-        '<p class="faint"><a href="index.html">all runs</a></p>',
+    return [
         f"<h1>Decision matrix, measured</h1><p class='faint'>{markup.escape(matrix.version.replace('_', ' '))}</p>",
         f'<div class="wide"><table><tr>{heads}</tr>\n{rows}</table></div>',
         f'<p class="faint">{markup.escape(_CAPTION)}</p><ul>{notes}</ul>',
     ]
-    return markup.page("Decision matrix", "\n".join(body))
 
 
 def _grouped(matrix: Matrix) -> Iterator[tuple[str, Line]]:
@@ -68,14 +72,14 @@ def _marks(cell: Cell, numbers: dict[str, int]) -> str:
     return "".join(f" [{numbers[name]}]" for name in cell.sources)
 
 
-def _cell(cell: Cell, told: Collection[str]) -> str:
-    sources = "<br>".join(_source(name, name in told) for name in cell.sources)
+def _cell(cell: Cell, pages: Mapping[str, str]) -> str:
+    sources = "<br>".join(_source(name, pages.get(name, "")) for name in cell.sources)
     return f'<td>{markup.escape(cell.text)}<br><span class="faint">{sources}</span></td>'
 
 
-def _source(name: str, linked: bool) -> str:
+def _source(name: str, page: str) -> str:
     shown = markup.escape(name)
-    return f'<a href="runs/{quote(name)}/index.html">{shown}</a>' if linked and name != STRATEGY else shown
+    return f'<a href="{page}">{shown}</a>' if page else shown
 
 
 def _row(cells: list[str]) -> str:

@@ -1,7 +1,6 @@
 """One phase's Allure report: a single file that opens from disk and asks nobody for anything.
 
-Allure 3 is pinned in ``reports/package.json``. Its page embeds Google Analytics, which is cut out, and a content
-security policy is put in, so that whatever else a later version embeds cannot call home either.
+Allure 3 is pinned in ``reports/package.json``; its page is made ours by :mod:`harness.reporting.allure_page`.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.reporting import figures, results
+from harness.reporting.allure_page import at_home
 from harness.reporting.results import Result
 
 HOME = Path(__file__).resolve().parents[2]
@@ -37,24 +37,6 @@ CATEGORIES = (
     ("harness fault", ""),
 )
 """What a test that did not pass is called, by its error; the first that fits."""
-
-_ANALYTICS = re.compile(
-    r"<script[^>]*\bsrc=\"https?://[^>]*></script>|<script[^>]*>(?:(?!</script>)[\s\S])*?\bgtag\([\s\S]*?</script>"
-)
-_POLICY = (
-    '<meta http-equiv="Content-Security-Policy" content="default-src \'self\' file: data: blob: '
-    "'unsafe-inline' 'unsafe-eval'; connect-src 'self' data: blob:; form-action 'none'\">"
-)
-_LINKS = """<script>
-document.addEventListener("load", event => {
-  const inside = event.target.tagName === "IFRAME" && event.target.contentDocument;
-  if (inside) inside.addEventListener("click", click => {
-    const link = click.target.closest && click.target.closest("a[href]");
-    if (link) { click.preventDefault(); window.open(link.href); }
-  });
-}, true);
-</script>"""
-"""Allure shows a description in a frame that may not run scripts; what is linked there needs a window of its own."""
 
 
 @dataclass(frozen=True)
@@ -142,12 +124,6 @@ def variables(runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         told[name] = ", ".join(dict.fromkeys(f"{run[key]:g}" if key == "speed" else str(run[key]) for run in runs))
     told["clients"] = ", ".join(dict.fromkeys(f"TTL {run['client']['ttl']}" for run in runs))
     return {name: value for name, value in told.items() if value}
-
-
-def at_home(page: str) -> str:
-    """Allure's page without scripts that call home, under a policy that lets none, and with links that open."""
-    clean = _ANALYTICS.sub("", page)
-    return clean.replace("<head>", f"<head>\n{_POLICY}\n{_LINKS}", 1)
 
 
 def _tool() -> list[str] | str:

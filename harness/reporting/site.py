@@ -4,7 +4,10 @@
 
     site/index.html                      a card for each phase
     site/verdict.json                    the whole session
+    site/trends.html                     every scenario's figures from night to night
     site/matrix.html                     the phases side by side, from all runs that there are
+    site/runbook.html                    what an exit code wants of the night shift
+    site/changes.html                    what to change in the strategy as written, and what it buys
     site/PHASE/index.html                Allure's report of that phase
     site/runs/SESSION/RUN/index.html     the evidence of one run, beside its chart, page and verdict.json
     site/plotly.min.js                   one copy for all pages
@@ -16,45 +19,105 @@ import importlib.util
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from harness.matrix import Matrix
-from harness.reporting import interactive, matrix_page, pages, phase_report, results, summary
+from harness.reporting import (
+    changes_page,
+    dossier,
+    evidence,
+    interactive,
+    matrix_page,
+    nights,
+    pages,
+    phase_report,
+    references,
+    results,
+    summary,
+    trends_page,
+)
+from harness.reporting.changes_page import CHANGES_FILE
 from harness.reporting.finished import Finished
 from harness.reporting.matrix_page import MATRIX_FILE
+from harness.reporting.nights import NIGHTS_FILE, Night
 from harness.reporting.pages import Phase
 from harness.reporting.phase_report import PhaseReport
+from harness.reporting.references import RUNBOOK_FILE
 from harness.reporting.results import Result
 from harness.reporting.telling import CHART_FILE, PAGE_FILE, VERDICT_FILE
+from harness.reporting.trends_page import TRENDS_FILE
 
 HISTORY = "history"
 """Beside the site, so that it outlives it: what every night's figures were."""
 
 
-def build(results_folder: Path, site: Path, finished: Sequence[Finished], matrix: Matrix | None = None) -> Path:
-    """Build the whole site anew and return ``site/index.html``.
+@dataclass(frozen=True)
+class Site:
+    """A site that was built: its first page, and what it was built of."""
+
+    index: Path
+    told: Mapping[str, Any]
+    """The session's ``verdict.json``."""
+    phases: Sequence[Phase]
+    finished: Sequence[Finished]
+    known: Sequence[Night]
+    matrix: Matrix | None
+    changes: Sequence[Mapping[str, Any]]
+
+    @property
+    def session(self) -> str:
+        """The newest of its sessions; empty when nothing ran."""
+        return max((one.folder.parent.name for one in self.finished), default="")
+
+
+def build(
+    results_folder: Path,
+    site: Path,
+    finished: Sequence[Finished],
+    matrix: Matrix | None = None,
+    changes: Sequence[Mapping[str, Any]] = (),
+) -> Site:
+    """Build the whole site anew.
 
     Each run must have been saved by :func:`harness.reporting.telling.save`. Allure's part is made of the results in
     ``results_folder`` as far as they tell of these runs; without them, without Node or without Allure the rest is
-    built all the same and the cards say why something is missing.
+    built all the same and the cards say why something is missing. ``changes``: what ``gameday explain --json`` says of
+    each design.
     """
     told = summary.to_json(finished)
     shutil.rmtree(site, ignore_errors=True)
     site.mkdir(parents=True)
     for one, run in zip(finished, told["runs"], strict=True):
-        _keep(one.folder, run, site / "runs" / run["run"])
+        _keep(one.folder, run, site / "runs" / run["run"], changes=bool(changes))
     _share_plotly(site)
     (site / VERDICT_FILE).write_text(json.dumps(told, indent=1) + "\n")
     sessions = {one.folder.parent.name for one in finished}
     found = results.read(results_folder, sessions) if results_folder.is_dir() else []
     names = dict.fromkeys([*(run["phase"] for run in told["runs"]), *(one.phase for one in found)])
     phases = [_phase(name, told, found, results_folder, site) for name in names]
-    index = site / pages.INDEX_FILE
-    index.write_text(pages.index(told, phases, matrix=matrix is not None))
-    if matrix is not None:
-        (site / MATRIX_FILE).write_text(matrix_page.html(matrix, {run["run"] for run in told["runs"]}))
-    return index
+    known = nights.remember(site.parent / HISTORY / NIGHTS_FILE, told)
+    built = Site(site / pages.INDEX_FILE, told, phases, finished, known, matrix, changes)
+    _write(built, site)
+    return built
+
+
+def _write(built: Site, site: Path) -> None:
+    """The pages beside the runs' own."""
+    others = {TRENDS_FILE: "from night to night"}
+    (site / TRENDS_FILE).write_text(trends_page.html(built.known, built.session))
+    if built.matrix is not None:
+        others[MATRIX_FILE] = "decision matrix"
+        addresses = {run["run"]: f"runs/{quote(run['run'])}/{pages.INDEX_FILE}" for run in built.told["runs"]}
+        (site / MATRIX_FILE).write_text(matrix_page.html(built.matrix, addresses))
+    if built.changes:
+        others[CHANGES_FILE] = "what to change"
+        (site / CHANGES_FILE).write_text(changes_page.html(built.changes))
+    others[RUNBOOK_FILE] = "runbook"
+    (site / RUNBOOK_FILE).write_text(references.runbook_page())
+    built.index.write_text(pages.index(built.told, built.phases, others))
 
 
 def _phase(name: str, told: Mapping[str, Any], found: Sequence[Result], folder: Path, site: Path) -> Phase:
@@ -68,14 +131,15 @@ def _phase(name: str, told: Mapping[str, Any], found: Sequence[Result], folder: 
     return Phase(name, runs, phase_report.build(name, own, folder, runs, site, history), unjudged)
 
 
-def _keep(folder: Path, run: Mapping[str, Any], target: Path) -> None:
+def _keep(folder: Path, run: Mapping[str, Any], target: Path, *, changes: bool) -> None:
     """Copy what a run's folder holds for readers, and write its page of evidence."""
     target.mkdir(parents=True)
     for name in (CHART_FILE, VERDICT_FILE):
         shutil.copy2(folder / name, target / name)
     explored = (folder / PAGE_FILE).read_text().replace(interactive.FROM_RUN, interactive.FROM_SITE, 1)
     (target / PAGE_FILE).write_text(explored)
-    (target / pages.INDEX_FILE).write_text(pages.evidence(run))
+    page = evidence.html(run, dossier.of(folder), pages.about([run]), changes=changes)
+    (target / pages.INDEX_FILE).write_text(page)
 
 
 def _share_plotly(site: Path) -> None:

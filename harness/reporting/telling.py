@@ -16,8 +16,8 @@ from harness.errors import Unreadable
 from harness.judges import windows, world
 from harness.judges.anatomy import Stage, anatomy
 from harness.record import Record
-from harness.reporting import chart, interactive, markup
-from harness.verdicts import Ruling, Verdict, worst
+from harness.reporting import chart, interactive, markup, references
+from harness.verdicts import Outcome, Ruling, Verdict, exit_code, worst
 
 VERDICT_FILE = "verdict.json"
 CHART_FILE = "experiment.svg"
@@ -152,6 +152,10 @@ def attach(folder: Path, record: Record, verdicts: Sequence[Verdict]) -> None:
     _ALLURE.dynamic.label(RUN_LABEL, f"{folder.parent.name}/{folder.name}")
     _ALLURE.dynamic.parameter("speed", f"{header.speed:g}")
     _ALLURE.dynamic.parameter("target", header.target)
+    code = exit_code(header.outcome or Outcome.ABORTED, worst(verdict.ruling for verdict in verdicts))
+    _ALLURE.dynamic.link(f"../{references.runbook(code)}", name=f"runbook: exit code {int(code)}")
+    for one in references.of_component(component(header.scenario.rpartition("/")[2])):
+        _ALLURE.dynamic.link(one.address, name=one.title)
     for verdict in verdicts:
         with _ALLURE.step(f"verdict {verdict.promise.replace('_', ' ')}: {verdict.ruling.wording}"):
             _ALLURE.attach(verdict.reason, "reason", allure.attachment_type.TEXT)

@@ -31,7 +31,7 @@ def test_markdown_has_a_row_a_line_and_names_every_run_once(matrix):
 
 
 def test_the_page_links_only_the_runs_that_have_a_page(matrix):
-    assert f'href="runs/{KNOWN}/index.html"' in matrix_page.html(matrix, {KNOWN})
+    assert f'href="runs/{KNOWN}/index.html"' in matrix_page.html(matrix, {KNOWN: f"runs/{KNOWN}/index.html"})
     bare = matrix_page.html(matrix)
     assert "href" not in bare.replace('href="index.html"', "")
     assert KNOWN in bare
@@ -49,9 +49,9 @@ def test_it_is_plain_json(matrix):
 
 def test_the_index_links_the_page_where_there_is_one(runs, tmp_path, matrix):
     finished = [runs["dark"].finished]
-    index = site.build(tmp_path / "results", tmp_path / "site", finished, matrix)
+    index = site.build(tmp_path / "results", tmp_path / "site", finished, matrix).index
     assert f'href="{MATRIX_FILE}"' in index.read_text()
     assert (index.parent / MATRIX_FILE).exists()
-    without = site.build(tmp_path / "results", tmp_path / "other", finished)
+    without = site.build(tmp_path / "results", tmp_path / "other", finished).index
     assert MATRIX_FILE not in without.read_text()
     assert not (without.parent / MATRIX_FILE).exists()

@@ -1,0 +1,206 @@
+"""The page of one run: what broke, when, who noticed, how long each stage took, what was lost, what to change.
+
+Everything below the first screen is the evidence for it. Needs no tool and no script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from harness.judges.streams import UNMEASURED
+from harness.reporting import figures, markup, references
+from harness.reporting.changes_page import CHANGES_FILE
+from harness.reporting.dossier import Dossier
+from harness.reporting.telling import CHART_FILE, PAGE_FILE, VERDICT_FILE, component
+from harness.verdicts import Outcome, Ruling, exit_code
+
+Run = Mapping[str, Any]
+_NOTICED = ("alarm", "health check", "decision", "runbook", "somebody said")
+"""Who of the course of events can have noticed something."""
+_FIRST = 6
+"""So many of those who noticed are named; the course of events has all."""
+
+
+def title(run: Run) -> str:
+    """The scenario's title, with the parameter that tells its runs apart."""
+    parameter = str(run["run"]).rpartition("/")[2].split(".")[2:]
+    return " ".join([run["title"].rstrip("."), *(f"({one})" for one in parameter)])
+
+
+def html(run: Run, dossier: Dossier, about: str, *, changes: bool = False) -> str:
+    """The page; ``about``: what must be known of all its figures. ``changes``: the site has a page of changes."""
+    body = ['<p class="faint"><a href="../../../index.html">all runs</a></p>', *content(run, dossier, about)]
+    links = [f'<a href="{PAGE_FILE}">every request and event</a>', f'<a href="{VERDICT_FILE}">{VERDICT_FILE}</a>']
+    code = exit_code(_outcome(run), Ruling[run["ruling"]])
+    links.append(f'<a href="../../../{references.runbook(code)}">runbook: exit code {int(code)}</a>')
+    if changes:
+        links.append(f'<a href="../../../{CHANGES_FILE}#{run["phase"]}">what to change in this design</a>')
+    body.insert(4, f"<p>{' · '.join(links)}</p>")
+    return markup.page(title(run), "\n".join(body))
+
+
+def content(run: Run, dossier: Dossier, about: str, chart: str = CHART_FILE) -> list[str]:
+    """The page without its frame: head, subtitle, chart, and what follows; ``chart`` is the picture's address."""
+    ruling = Ruling[run["ruling"]]
+    body = [
+        f"<h1>{markup.escape(title(run))} {markup.badge(ruling, ruling.wording)}</h1>",
+        f'<p class="faint">{markup.escape(run["scenario"])} · {markup.escape(about)} · '
+        f"run {markup.escape(run['outcome'])}</p>",
+        f'<p><img src="{chart}" alt="requests, latency, and what the platform did, on one axis of time"></p>',
+        "<h2>In short</h2>",
+        _in_short(run, dossier),
+        "<h2>Verdicts</h2>",
+        _verdicts(run["verdicts"]),
+    ]
+    for name, rows in (("Where the time went", run["anatomy"]), ("Faults", run.get("faults", ()))):
+        if rows:
+            body += [f"<h2>{name}</h2>", markup.table(rows)]
+    body += ["<h2>Course of events</h2>", markup.folded(f"{len(dossier.course)} events", markup.table(dossier.course))]
+    body += ["<h2>Evidence</h2>", *_evidence(run), *_dossier(run, dossier)]
+    more = references.of_component(component(run["scenario"].rpartition("/")[2]))
+    if more:
+        links = " · ".join(f'<a href="{one.address}">{markup.escape(one.title)}</a>' for one in more)
+        body.append(f"<p>In AWS's own words: {links}</p>")
+    trouble = (*_elsewhere(run["client"]), *run["damage"], *dossier.trouble)
+    body += [f"<p>{markup.escape(part)}</p>" for part in trouble]
+    body += ["<h2>The scenario</h2>", *(f"<p>{markup.escape(part)}</p>" for part in run["story"].split("\n\n"))]
+    return [part for part in body if part]
+
+
+def _outcome(run: Run) -> Outcome:
+    return next((one for one in Outcome if one.value == run["outcome"]), Outcome.ABORTED)
+
+
+def _in_short(run: Run, dossier: Dossier) -> str:
+    """Answers to what somebody asks who was not there."""
+    rows = [
+        ("what broke", _broke(run)),
+        ("when", _when(run)),
+        ("who noticed", _noticed(dossier)),
+        ("how long each stage took", _stages(run)),
+        ("what was lost", _lost(run)),
+        ("what to change", _change(run)),
+        ("put back", _put_back(run, dossier)),
+    ]
+    told = "\n".join(f"<tr><th>{name}</th><td>{answer}</td></tr>" for name, answer in rows if answer)
+    return f'<table class="short">{told}</table>'
+
+
+def _broke(run: Run) -> str:
+    bad = [one for one in run["verdicts"] if Ruling[one["ruling"]] is not Ruling.KEPT]
+    if not bad:
+        return "nothing: every promise was kept" if run["verdicts"] else "nothing was judged"
+    return "<br>".join(
+        f"{markup.badge(Ruling[one['ruling']])} {markup.escape(one['promise'].replace('_', ' '))}: "
+        f"{markup.escape(one['reason'])}"
+        for one in bad
+    )
+
+
+def _when(run: Run) -> str:
+    told = []
+    for one in run.get("faults", ()):
+        ended = one.get("ended_by") or "never undone"
+        told.append(f"{one['fault']} at {one['at']}, for {one['seconds']:g} s (ended by {ended})")
+    found = figures.merged(run["verdicts"])
+    took = figures.recovery(found)
+    if took:
+        goal = found.get("objective_seconds")
+        told.append(f"back after {took}" + (f", {goal:g} s are owed" if isinstance(goal, int | float) else ""))
+    return "<br>".join(map(markup.escape, told)) or "no fault was injected"
+
+
+def _noticed(dossier: Dossier) -> str:
+    after = [row for row in dossier.course if row["who"] in _NOTICED and float(row["seconds"] or 0) >= 0]
+    told = [f"{row['seconds']:.1f} s: {row['who']}: {row['what']}" for row in after[:_FIRST]]
+    more = f"<br>and {len(after) - _FIRST} more, below" if len(after) > _FIRST else ""
+    return ("<br>".join(map(markup.escape, told)) or "no alarm, no health check, nobody") + more
+
+
+def _stages(run: Run) -> str:
+    told = []
+    for stage in run["anatomy"]:
+        took, budget = stage.get("seconds"), stage.get("budget_seconds")
+        if isinstance(took, int | float):
+            within = f" (budget {budget:g} s)" if isinstance(budget, int | float) else ""
+            told.append(f"{stage.get('stage', stage.get('name', ''))} {took:.1f} s{within}")
+    return markup.escape(", ".join(told))
+
+
+def _lost(run: Run) -> str:
+    found = figures.merged(run["verdicts"])
+    told = [f"{figures.count(found, kind)} {kind}" for kind in figures.COUNTS if figures.count(found, kind)]
+    taken = found.get("acknowledged_writes")
+    return markup.escape(", ".join(told) + (f", of {taken} acknowledged writes" if told and taken is not None else ""))
+
+
+def _change(run: Run) -> str:
+    details = run["feasibility"].get("details", ())
+    told = [f"{one['change']} ({one['words']})" for one in details]
+    told += [str(one) for one in run["feasibility"].get("findings", ())] if not told else []
+    if not told and run["ruling"] == Ruling.KEPT.name:
+        return "nothing"
+    return "<br>".join(map(markup.escape, told)) or "the configuration alone does not tell: see the evidence below"
+
+
+def _put_back(run: Run, dossier: Dossier) -> str:
+    pending = sum(row["done"] == "pending" for row in dossier.undo)
+    world = run.get("world")
+    told = [f"{len(dossier.undo)} acts, {pending} pending" if dossier.undo else "nothing had to be undone"]
+    if world is None:
+        told.append("the world was not compared")
+    else:
+        told.append(f"{world['compared']} things compared, {len(world['differences'])} differ")
+        told += [*world["differences"], *world["moved"]]
+    if run["outcome"] == Outcome.UNDO_FAILED.value:
+        told.insert(0, "the undo failed: gameday undo")
+    return "<br>".join(map(markup.escape, told))
+
+
+def _verdicts(verdicts: Sequence[Mapping[str, Any]]) -> str:
+    rows = []
+    for verdict in verdicts:
+        faith = "" if verdict["fidelity"] == "faithful" else f' <span class="faint">({verdict["fidelity"]})</span>'
+        name = f"{markup.escape(verdict['promise'].replace('_', ' '))}{faith}"
+        ruled = markup.badge(Ruling[verdict["ruling"]])
+        rows.append(f"<tr><td>{ruled}</td><td>{name}</td><td>{markup.escape(verdict['reason'])}</td></tr>")
+    return f"<table><tr><th></th><th>promise</th><th>why</th></tr>\n{''.join(rows)}</table>"
+
+
+def _evidence(run: Run) -> Iterator[str]:
+    for verdict in run["verdicts"]:
+        name = verdict["promise"].replace("_", " ")
+        if verdict["figures"]:
+            rows = [{"figure": figure, "value": value} for figure, value in verdict["figures"].items()]
+            yield markup.folded(f"{name}: figures", markup.table(rows))
+        for table, rows in verdict["evidence"].items():
+            yield markup.folded(f"{name}: {table.replace('_', ' ')}", markup.table(rows))
+
+
+def _dossier(run: Run, dossier: Dossier) -> Iterator[str]:
+    yield markup.folded("AWS calls that change something", markup.table(dossier.changes))
+    yield markup.folded("the journal: what undoes them", markup.table(dossier.undo))
+    yield markup.folded("AWS calls that only look", markup.table(dossier.looks))
+    yield markup.folded("the configuration before", markup.table(dossier.configuration, limit=200))
+    world = run.get("world")
+    if world is not None:
+        rows = [{"kind": kind, "what": one} for kind in ("differences", "residue", "moved") for one in world[kind]]
+        none = f"<p>{world['compared']} things compared, none differs.</p>"
+        yield markup.folded("the world after against the world before", markup.table(rows) or none)
+    rows = [
+        {name: row.get(name) for name in ("failure", "kind", "location", "best_seconds", "typical_seconds",
+                                          "worst_seconds", "objective_seconds", "ruling", "reason")}
+        for row in run["feasibility"].get("rows", ())
+    ]  # fmt: skip
+    yield markup.folded("feasibility: what the configuration allows", markup.table(rows))
+
+
+def _elsewhere(client: Mapping[str, Any]) -> list[str]:
+    """What is to be known of load that did not run where its clients are, or not on the harness's own machine."""
+    places = client.get("unmeasured", ())
+    told = [f"Latencies from {', '.join(places)}: {UNMEASURED}, load was only routed as from there."] if places else []
+    return told + [
+        f"Times from {place} are another machine's: they may be off by up to {error * 1000:.1f} ms, either way."
+        for place, error in client.get("clock_error_seconds", {}).items()
+    ]

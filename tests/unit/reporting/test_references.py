@@ -1,0 +1,21 @@
+"""Where a reader goes on: every component, every exit code."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.reporting import references, telling
+from harness.verdicts import Exit
+
+
+@pytest.mark.parametrize("code", list(Exit))
+def test_every_exit_code_has_its_place_in_the_runbook(code: Exit) -> None:
+    name, _, anchor = references.runbook(code).partition("#")
+    assert name == references.RUNBOOK_FILE
+    assert f'id="{anchor}"' in references.runbook_page()
+
+
+def test_every_component_has_what_aws_says_of_it() -> None:
+    for component in set(telling._COMPONENTS.values()) - {"whole platform"}:
+        assert references.of_component(component), component
+    assert not references.of_component("platform")
