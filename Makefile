@@ -4,7 +4,7 @@ BIN := .venv/bin
 # The tests and the twin need root: the real one, that of a user namespace, or sudo where the kernel forbids those.
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sh tests/as_root.sh)
 
-.PHONY: setup test test-as-user gameday bench peers trust mutants soak walk policy torture workflows lint lock
+.PHONY: setup test test-as-user gameday screenshots bench peers trust mutants soak walk policy torture workflows lint lock
 
 setup:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -12,6 +12,7 @@ setup:
 	@$(PYTHON) -m harness.provision
 
 test: setup
+	@$(PYTHON) -m harness.provision tests
 	@$(ROOT) $(BIN)/python -m tests
 
 # The same tests as an ordinary user, without /dev/net/tun, in a checkout of that user's own; needs root to become one.
@@ -26,6 +27,11 @@ bench: setup
 	@$(ROOT) $(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.trust.speed
 	@$(MAKE) -s peers
+
+# Look at the last report in headless Chromium: what is empty, overlaps, calls home or opens slowly; keeps pictures.
+screenshots: setup
+	@$(PYTHON) -m harness.provision tests
+	@$(BIN)/python -m tests.browser
 
 # The same outages for the harness, plain Locust and Chaos Toolkit; the last is installed where there is a network.
 peers: setup

@@ -1,7 +1,7 @@
 """Set-up, in one place: what is needed, whether it is there, and how it is installed. Standard library only.
 
-``python3 -m harness.provision`` installs what is missing and does nothing the second time; ``gameday doctor`` prints
-the same list as a table.
+``python3 -m harness.provision`` installs what is missing and does nothing the second time, with ``tests`` what only the
+tests need as well; ``gameday doctor`` prints the same list as a table.
 """
 
 from __future__ import annotations
@@ -90,6 +90,7 @@ PROGRAMS = (
     Need("setpriv", "databases that are not root", program("setpriv"), "util-linux"),
     Need("venv", "the virtual environment", ensurepip, "python3-venv"),
 )
+FOR_TESTS = (Need("Chromium", "tests that look at the reports", program("chromium", "chromium-browser"), "chromium"),)
 PARTS = (
     Need("Python packages", "everything", environment, remedy="make setup"),
     Need("Node 20", "the HTML report", node, remedy="make setup"),
@@ -97,10 +98,11 @@ PARTS = (
 )
 
 
-def main() -> int:
+def main(words: Sequence[str]) -> int:
     """Install what is missing; 0 when all is there, 2 with one clear message when something cannot be had."""
+    wanted = (*PROGRAMS, *(FOR_TESTS if "tests" in words else ()))
     try:
-        _install_packages([need for need in PROGRAMS if need.find() is None])
+        _install_packages([need for need in wanted if need.find() is None])
         if environment() is None:
             _make_environment()
         if node() is None:
@@ -181,4 +183,4 @@ def _stamp(folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -13,6 +13,7 @@ from harness.cloud import undoing
 from harness.cloud.estate import Grasp
 from harness.cloud.trail import kept
 from harness.errors import GamedayError, Refused, UndoFailed
+from harness.record import CALLS_FILE
 from harness.runs import folder_of
 from harness.safety import guard, lease
 from harness.safety.lease import Lease

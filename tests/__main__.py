@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
-PURE = ("tests/unit", "tests/house")
+PURE = ("tests/unit", "tests/house", "tests/browser")
 REAL = ("tests/contract", "tests/torture", "tests/trust", "tests/twin")
 _NICE = 5
 

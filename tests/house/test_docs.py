@@ -19,14 +19,6 @@ from tests import tutorial
 HOME = Path(__file__).resolve().parents[2]
 PAGES = sorted([*HOME.glob("*.md"), *(HOME / "docs").rglob("*.md")])
 MEASURING = (HOME / "docs" / "measuring.md").read_text()
-ELSEWHERE = {
-    "docs/pictures/report.png",
-    "gameday gate --baseline",
-    "gameday run --watch",
-    "gameday report --single-file",
-}
-"""What is being built beside this; each goes from here as it comes in."""
-
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 _FENCED = re.compile(r"^```.*?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
@@ -57,7 +49,7 @@ def wrong_with(words: str) -> str:
         if part == "--":
             break
         name = part.partition("=")[0]
-        if re.match(r"--?[a-z]", name) and name not in {*options, "--help"} and f"{path} {name}" not in ELSEWHERE:
+        if re.match(r"--?[a-z]", name) and name not in {*options, "--help"}:
             return f"{path} has no option {name}"
     return ""
 
@@ -66,7 +58,7 @@ def wrong_with(words: str) -> str:
 def test_every_link_leads_somewhere(page: Path) -> None:
     links = [link for link in _LINK.findall(page.read_text()) if "://" not in link]
     there = [(link, (page.parent / link).resolve()) for link in links]
-    missing = [link for link, path in there if not path.exists() and str(path.relative_to(HOME)) not in ELSEWHERE]
+    missing = [link for link, path in there if not path.exists()]
     assert missing == []
 
 
@@ -93,18 +85,6 @@ def test_what_does_not_exist_is_found(words: str, wrong: str) -> None:
 def test_commands_are_found_wherever_they_stand() -> None:
     page = 'Say `gameday list`.\n```\neval "$(gameday twin env)"  # gameday x\n.venv/bin/gameday doctor\n```\n'
     assert [words.strip() for words in commands_in(page)] == ["gameday twin env", "gameday doctor", "gameday list"]
-
-
-def test_what_is_built_elsewhere_has_not_come_yet() -> None:
-    """Whoever brings it takes it off the list, so that from then on it is held to exist."""
-    for name in ELSEWHERE:
-        command, _, option = name.rpartition(" ")
-        path = command.removeprefix("gameday ")
-        if command:
-            options = {one for parameter in _ROOT.commands[path].params for one in parameter.opts}
-            assert option not in options, f"{name} is there: take it off the list"
-        else:
-            assert not (HOME / name).exists(), f"{name} is there: take it off the list"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(HOME)))

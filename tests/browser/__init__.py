@@ -1,0 +1,1 @@
+"""The reports as a reader sees them: headless Chromium opens each page, and looks."""
