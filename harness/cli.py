@@ -24,6 +24,7 @@ from harness.commands.options import (
     Watched,
     Yes,
     checked_speed,
+    complete_scenario,
 )
 from harness.errors import BadInput, GamedayError, TwinFault, UndoFailed, Unreadable
 from harness.verdicts import Exit
@@ -67,27 +68,33 @@ def _code(error: GamedayError) -> int:
 
 
 @app.command()
-def doctor() -> None:
+def doctor(as_json: AsJson = False) -> None:
     """What the project needs, and whether it is here."""
-    from rich.console import Console
-    from rich.table import Table
-
     from harness import provision
+    from harness.reporting import columns
 
-    table = Table("needed", "for", "found", "remedy")
-    missing = 0
-    for need in (*provision.PROGRAMS, *provision.PARTS, *provision.FOR_TESTS):
-        found = need.find()
-        missing += found is None
-        remedy = need.remedy or f"apt-get install -y {need.package}"
-        table.add_row(need.name, need.purpose, found or "MISSING", "" if found else remedy)
-    Console().print(table)
-    raise typer.Exit(Exit.USAGE if missing else Exit.KEPT)
+    needed = {need: need.find() for need in (*provision.PROGRAMS, *provision.PARTS)}
+    rows = [
+        {
+            "needed": need.name,
+            "for": need.purpose,
+            "found": found or "MISSING",
+            "remedy": "" if found else need.remedy or f"apt-get install -y {need.package}",
+        }
+        for need, found in {**needed, **{need: need.find() for need in provision.FOR_TESTS}}.items()
+    ]
+    if as_json:
+        print(json.dumps(rows, indent=1))
+    else:
+        columns.show(rows)
+    raise typer.Exit(Exit.USAGE if None in needed.values() else Exit.KEPT)
 
 
 @app.command("list")
 def list_scenarios(
-    path: Annotated[str, typer.Argument(help="phase/scenario: that one whole, with its story")] = "",
+    path: Annotated[
+        str, typer.Argument(help="phase/scenario: that one whole, with its story", autocompletion=complete_scenario)
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """The catalogue of scenarios: faults, objectives, how long, how often, destructive or not, true on AWS or not."""
@@ -106,7 +113,10 @@ def list_scenarios(
 
 @app.command()
 def run(
-    scenarios: Annotated[list[str] | None, typer.Argument(help="phase/scenario; all when none is named")] = None,
+    scenarios: Annotated[
+        list[str] | None,
+        typer.Argument(help="phase/scenario; all when none is named", autocompletion=complete_scenario),
+    ] = None,
     target: TargetName = "twin",
     speed: Speed = 10.0,
     as_written: AsWritten = False,

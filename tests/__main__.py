@@ -1,7 +1,8 @@
-"""`python -m tests`: everything that must hold, side by side: what only computes, and what uses the machine.
+"""`python -m tests`: everything that must hold, side by side: what is measured in time, and what is not.
 
 Lint, types and the tests without a platform take a core for a while; those with real processes and networks mostly
-wait. The first go on in the background and are told at the end; whatever fails in either fails the whole.
+wait. The first go on in the background, with those of the others that measure no time, and are told at the end;
+whatever fails in either fails the whole.
 """
 
 from __future__ import annotations
@@ -14,17 +15,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
-PURE = ("tests/unit", "tests/house", "tests/browser")
-REAL = ("tests/contract", "tests/torture", "tests/trust", "tests/twin")
+PATIENT = (
+    "tests/trust/test_planted.py",
+    "tests/trust/test_damaged.py",
+    "tests/contract/test_moto.py",
+    "tests/contract/test_front_door_fuzz.py",
+    "tests/torture",
+)
+"""What takes as long as it takes: nothing in it is late on a busy machine."""
+PURE = ("tests/unit", "tests/house", "tests/browser", *PATIENT)
+REAL = ("tests/contract", "tests/trust", "tests/twin", *(f"--ignore={path}" for path in PATIENT))
 _NICE = 5
 
 
-def _pytest(folders: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "pytest", *folders]
+def _pytest(words: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "pytest", *words]
 
 
 def pure() -> int:
-    """Lint, types, and the tests that need no platform, one after the other; the first failure ends it."""
+    """Lint, types, and the tests that can wait, one after the other; the first failure ends it."""
     os.nice(_NICE)
     checks = ([str(BIN / "ruff"), "check", "."], [str(BIN / "ruff"), "format", "--check", "."], [str(BIN / "mypy")])
     for words in (*checks, _pytest(PURE)):

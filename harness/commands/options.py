@@ -31,6 +31,13 @@ Watched = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", help="Carry it out on AWS, too.")]
 
 
+def complete_scenario(incomplete: str) -> list[str]:
+    """The scenarios whose path begins so, for the shell; told from the files' names alone, since the shell waits."""
+    folder = Path(__file__).resolve().parents[2] / "scenarios"
+    paths = (f"{path.parent.name}/{path.stem}" for path in sorted(folder.glob("*/*.py")) if path.stem != "__init__")
+    return [path for path in paths if path.startswith(incomplete)]
+
+
 def checked_speed(speed: float) -> float:
     """The speed as given; raises ``BadInput`` for one that the twin cannot run at."""
     if not 0 < speed <= 50:

@@ -3,27 +3,51 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.commands.options import AsJson, TargetName
+from harness.commands.options import AsJson, TargetName, complete_scenario
 
 
 def plan(
-    scenarios: Annotated[list[str], typer.Argument(metavar="SCENARIO...", help="phase/scenario")],
+    scenarios: Annotated[
+        list[str], typer.Argument(metavar="SCENARIO...", help="phase/scenario", autocompletion=complete_scenario)
+    ],
     target: TargetName = "twin",
+    terraform_plan: Annotated[
+        Path | None,
+        typer.Option("--terraform-plan", help="Say what this plan (`terraform show -json`) allows as well."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say, fault by fault, each AWS call with its undo and its IAM action, and how far it reaches; touches nothing."""
-    from harness import catalogue
+    """Say, fault by fault, each AWS call with its undo and its IAM action, and how far it reaches; touches nothing.
+
+    With a Terraform plan, also whether the promise can be kept at all; of a live platform: `gameday feasibility`.
+    """
+    from harness import catalogue, outlook
     from harness import plan as plans
     from harness.session import target_file
     from harness.target import load
 
     wanted = load(target_file(target))
-    told = [plans.of(entry, wanted) for entry in catalogue.choose(scenarios)]
+    entries = catalogue.choose(scenarios)
+    told = [plans.of(entry, wanted) for entry in entries]
+    phases = dict.fromkeys(entry.phase for entry in entries) if terraform_plan is not None else {}
+    found = {
+        phase: outlook.of_plan(terraform_plan, target, outlook.Assumptions(phase))[0]
+        for phase in phases
+        if terraform_plan is not None
+    }
     if as_json:
-        print(json.dumps([one.to_json() for one in told], indent=1))
-    else:
-        print("\n\n".join(one.text() for one in told))
+        rows = [one.to_json() for one in told]
+        for row, entry in zip(rows, entries, strict=True):
+            row["feasibility"] = found[entry.phase].to_json() if entry.phase in found else None
+        print(json.dumps(rows, indent=1))
+        return
+    print("\n\n".join(one.text() for one in told))
+    for phase, survey in found.items():
+        print(f"\n{terraform_plan}, held against the objectives of {phase}: {survey.verdict.wording}")
+        for detail in survey.singles.details:
+            print(f"  - {detail.words} Change: {detail.change}")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import cli
+from harness import catalogue, cli
+from harness.commands import options
 from harness.verdicts import Exit
 from tests.unit.terraform import strategy
 
@@ -40,6 +41,11 @@ def home(tmp_path):
         (("run", "--speed", "-3"), "--speed: -3: must be above 0"),
         (("run", "--watch", "latest", "--expected"), "run: --watch: starts nothing, and so goes with no scenario"),
         (("run", "--json"), "run: --json: goes with --watch"),
+        (
+            ("gate", "--baseline", "nowhere.json"),
+            "--baseline: nowhere.json: neither a verdict.json",
+        ),
+        (("report", "--single-file", "report.txt"), "--single-file: report.txt: must end in .html"),
         (("explain", "active_lazy"), "active_lazy: no such design"),
         (("run", "--cadence", "daily"), "--cadence: daily: no such cadence"),
         (("list", "active_passive/nothing_happens"), "active_passive/nothing_happens: no such scenario"),
@@ -147,6 +153,25 @@ def test_a_plan_needs_no_account(home):
     done = gameday("plan", DARK, "--target", "targets/staging.example.toml", "--json", home=home)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)[0]["account"] == "000000000000"
+
+
+def test_a_plan_says_what_a_terraform_plan_allows(home, tmp_path):
+    written = tmp_path / "plan.json"
+    written.write_text(json.dumps(strategy.active_passive().document()))
+    done = gameday("plan", DARK, "--terraform-plan", str(written), home=home)
+    assert done.returncode == 0, done.stderr
+    assert f"{written}, held against the objectives of active_passive: promise broken" in done.stdout
+    assert " Change: " in done.stdout
+
+
+def test_what_is_needed_is_told_to_machines_too(home):
+    done = gameday("doctor", "--json", home=home)
+    assert {row["needed"] for row in json.loads(done.stdout)} >= {"PostgreSQL", "Allure", "Chromium"}
+
+
+def test_the_shell_completes_scenarios():
+    assert options.complete_scenario("active_passive/the_primary_load") == [DARK]
+    assert len(options.complete_scenario("")) == len(catalogue.entries())
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ZeroDivisionError("a bug")])
