@@ -16,6 +16,7 @@ from harness.judges.streams import clock_error
 from harness.ledger import Ledger, ReadBack, Standing
 from harness.record import Record
 from harness.requests import address_text
+from harness.timeline import AddressesSeen, of
 from harness.verdicts import Number, Ruling, Verdict
 
 ROWS = 200
@@ -296,13 +297,16 @@ def _evidence(record: Record, found: Losses) -> dict[str, list[dict[str, Number]
 
 def _table(record: Record, found: Losses, mask: Mask) -> list[dict[str, Number]]:
     rows: list[dict[str, Number]] = []
+    regions = {address: seen.region for seen in of(record.events, AddressesSeen) for address in seen.addresses}
     for number in np.flatnonzero(mask)[:ROWS].tolist():
         write = found.ledger.writes[number]
+        address = address_text(write["address"])
         rows.append({
             "write_id": found.ledger.ids[number],
             "at": str(Instant(int(write["done_at"]))),
             "location": record.header.locations[int(write["location"])],
-            "address": address_text(write["address"]),
+            "region": regions.get(address, ""),
+            "address": address,
             "standing": Standing(int(write["standing"])).name.lower(),
             "status": int(write["status"]),
             "rows_on_writer": int(found.rows[number]),

@@ -254,7 +254,7 @@ def test_what_is_printed_of_a_loss() -> None:
     assert row == verdict.evidence["stranded"][0]
     assert row == {
         "write_id": gone, "at": str(at(ACKNOWLEDGED[gone])), "location": ("america", "europe")[int(gone[:16], 16) - 1],
-        "address": "10.1.10.80", "standing": "acknowledged", "status": 0,
+        "region": HOME, "address": "10.1.10.80", "standing": "acknowledged", "status": 0,
         "rows_on_writer": 0, "rows_elsewhere": 1,
     }  # fmt: skip
     assert verdict.evidence["views"][1] == {

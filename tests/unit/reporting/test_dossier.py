@@ -99,6 +99,11 @@ def test_a_page_answers_what_somebody_asks_who_was_not_there(runs: Any) -> None:
         assert answer in text, answer
 
 
+def test_each_lost_write_says_which_region_took_it(runs: Any) -> None:
+    rows = [row for verdict in runs["lost"].verdicts for row in verdict.evidence.get("lost", ())]
+    assert {(row["region"], row["standing"]) for row in rows} == {("us-east-1", "acknowledged")}
+
+
 def test_a_page_of_what_is_pending_says_so(runs: Any, tmp_path: Path) -> None:
     journal(tmp_path)
     text = page(runs["dark"], dossier.of(tmp_path))
