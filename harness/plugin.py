@@ -126,7 +126,7 @@ def gameday(request: pytest.FixtureRequest, game_session: Session) -> GameDay:
         told.append(_judge_and_tell(experiment))
 
     game_session.followed = request.config.stash[_FOLLOWED]
-    telling.label(scenario.phase, scenario.name, scenario.title, scenario.story, game_session.options.version)
+    telling.label(scenario.phase, scenario.name, scenario.story, game_session.options.version)
     with _plainly_refused():
         return GameDay(game_session, scenario, end)
 

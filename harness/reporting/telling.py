@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -59,6 +60,16 @@ _SEVERITIES = {
     "no_lost_writes": allure.severity_level.CRITICAL,
     "recovery": allure.severity_level.CRITICAL,
 }
+
+
+@dataclass(frozen=True)
+class _Word:
+    """A parameter's value as it is: Allure puts a text into quotes."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
 
 
 def save(folder: Path, record: Record, verdicts: Sequence[Verdict]) -> None:
@@ -126,13 +137,12 @@ def to_json(record: Record, verdicts: Sequence[Verdict], stages: Sequence[Stage]
     }  # fmt: skip
 
 
-def label(phase: str, name: str, title: str, story: str, version: str) -> None:
+def label(phase: str, name: str, story: str, version: str) -> None:
     """Tell Allure what the test is about, before it runs: epic = phase, feature = the component that fails."""
     _ALLURE.dynamic.epic(phase)
     _ALLURE.dynamic.parent_suite(phase)
     _ALLURE.dynamic.feature(component(name))
-    _ALLURE.dynamic.title(title)
-    _ALLURE.dynamic.parameter("design", version)
+    _ALLURE.dynamic.parameter("design", _Word(version))
     _ALLURE.dynamic.description(story)
 
 
@@ -144,14 +154,16 @@ def component(name: str) -> str:
 def attach(folder: Path, record: Record, verdicts: Sequence[Verdict]) -> None:
     """Put the chart on top of the Allure test, the tables below it, the raw files beside it; story = promise."""
     header = record.header
+    # Not before: until a test's body begins, Allure gives it its function's name.
+    _ALLURE.dynamic.title(header.title)
     _ALLURE.dynamic.description_html(description(folder, record, verdicts))
     _ALLURE.dynamic.story(*(promise.replace("_", " ") for promise in header.promises))
     _ALLURE.dynamic.severity(
         next((level for name, level in _SEVERITIES.items() if name in header.promises), allure.severity_level.NORMAL)
     )
     _ALLURE.dynamic.label(RUN_LABEL, f"{folder.parent.name}/{folder.name}")
-    _ALLURE.dynamic.parameter("speed", f"{header.speed:g}")
-    _ALLURE.dynamic.parameter("target", header.target)
+    _ALLURE.dynamic.parameter("speed", _Word(f"{header.speed:g}"))
+    _ALLURE.dynamic.parameter("target", _Word(header.target))
     code = exit_code(header.outcome or Outcome.ABORTED, worst(verdict.ruling for verdict in verdicts))
     _ALLURE.dynamic.link(f"../{references.runbook(code)}", name=f"runbook: exit code {int(code)}")
     for one in references.of_component(component(header.scenario.rpartition("/")[2])):
