@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from harness.clock import monotonic_nanoseconds
 from harness.commands import observe, plan, twin
 from harness.commands.options import (
     AsExpected,
@@ -254,11 +255,11 @@ def report(
     """Build the HTML report again from the records, of killed and interrupted runs too."""
     from harness import runner
 
-    if single_file is None:
-        print(runner.report(run).index)
-    else:
-        runner.report_in_one(run, single_file)
-        print(single_file)
+    began = monotonic_nanoseconds()
+    built = runner.report(run, single_file)
+    spent = (monotonic_nanoseconds() - began) / 1e9
+    sys.stderr.write(f"{len(built.finished)} runs, {built.megabytes:.1f} MB, built in {spent:.1f} s\n")
+    print(single_file or built.index)
 
 
 @app.command()

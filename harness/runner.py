@@ -24,7 +24,8 @@ from harness.heading import AS_FOUND
 from harness.judges import bench
 from harness.matrix import PHASES, Matrix, Run
 from harness.plugin import FINISHED
-from harness.reporting import columns, nights, single_file, site, summary, telling
+from harness.reporting import columns, nights, site, summary, telling
+from harness.reporting import single_file as alone_page
 from harness.reporting.baseline import Baseline
 from harness.reporting.finished import Finished
 from harness.reporting.pace import Pace, live_seconds
@@ -201,11 +202,14 @@ def _runs_of(name: str) -> list[Path]:
     return inside or [folder_of(name).resolve()]
 
 
-def report(run_name: str) -> Site:
+def report(run_name: str, single_file: Path | None = None) -> Site:
     """Build the site of a session's runs again, or of one run's alone, from their records; killed runs' too.
 
-    Raises ``BadInput`` when there is no such session or run, and ``Unreadable`` for a record that cannot be read.
+    ``single_file``: all of it as one file to send to people, as well. Raises ``BadInput`` when there is no such session
+    or run, or the file cannot be written there, and ``Unreadable`` for a record that cannot be read.
     """
+    if single_file is not None and (single_file.suffix != ".html" or not single_file.parent.is_dir()):
+        raise BadInput("--single-file", str(single_file), "must end in .html, in a folder that exists")
     folder = folder_of(run_name) if run_name == "latest" else RUNS / run_name
     alone = (folder / record.HEADER_FILE).exists() and run_name != "latest"
     session = folder.parent if (folder / record.HEADER_FILE).exists() else folder
@@ -214,7 +218,10 @@ def report(run_name: str) -> Site:
         raise BadInput("RUN", run_name, "no such session or run")
     with ProcessPoolExecutor() as crew:
         finished = list(crew.map(_told_again, folders))
-    return _site(finished, read_header(folders[0] / record.HEADER_FILE).design_version)
+    built = _site(finished, read_header(folders[0] / record.HEADER_FILE).design_version)
+    if single_file is not None:
+        single_file.write_text(alone_page.html(built))
+    return built
 
 
 def _told_again(folder: Path) -> Finished:
@@ -223,13 +230,6 @@ def _told_again(folder: Path) -> Finished:
     verdicts = bench.judge(found)
     telling.save(folder, found, verdicts)
     return Finished(folder, found.header.outcome or Outcome.ABORTED, tuple(verdicts))
-
-
-def report_in_one(run_name: str, path: Path) -> None:
-    """The same as one file to send to people. Raises ``BadInput`` where it cannot be written, before all work."""
-    if path.suffix != ".html" or not path.parent.is_dir():
-        raise BadInput("--single-file", str(path), "must end in .html, in a folder that exists")
-    path.write_text(single_file.html(report(run_name)))
 
 
 def _site(finished: Sequence[Finished], version: str) -> Site:

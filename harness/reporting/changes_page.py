@@ -34,7 +34,7 @@ def content(explained: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _difference(one: Mapping[str, Any]) -> str:
     rows = "".join(
-        f"<tr><td><del>{markup.escape(change['before'])}</del></td><td><ins>{markup.escape(change['after'])}</ins></td>"
+        f"<tr><td>{_parts(change['before'], 'del')}</td><td>{_parts(change['after'], 'ins')}</td>"
         f'<td class="faint">{markup.escape(", ".join(change["where"]))}</td></tr>'
         for change in one["changes"]
     )
@@ -43,6 +43,13 @@ def _difference(one: Mapping[str, Any]) -> str:
         f'{markup.escape(one["field"])}</span><p>{markup.escape(one["why"])}</p><div class="wide"><table>'
         f"<tr><th>as written</th><th>hardened</th><th>where</th></tr>{rows}</table></div></section>"
     )
+
+
+def _parts(value: str, tag: str) -> str:
+    """Whole parts of the platform below each other."""
+    if value == "none":
+        return '<span class="faint">none</span>'
+    return "<br>".join(f"<{tag}>{markup.escape(part)}</{tag}>" for part in value.split("; "))
 
 
 def _benefits(scenarios: Sequence[Mapping[str, Any]]) -> str:

@@ -78,8 +78,10 @@ def _cell(cell: Cell, pages: Mapping[str, str]) -> str:
 
 
 def _source(name: str, page: str) -> str:
-    shown = markup.escape(name)
-    return f'<a href="{page}">{shown}</a>' if page else shown
+    """A run by its scenario's name; the whole name shows where one points at it."""
+    shown = name.rpartition("/")[2].partition(".")[2].replace("_", " ") or name
+    inside = f'<span title="{markup.escape(name)}">{markup.escape(shown)}</span>'
+    return f'<a href="{page}">{inside}</a>' if page else inside
 
 
 def _row(cells: list[str]) -> str:

@@ -68,6 +68,11 @@ class Site:
     changes: Sequence[Mapping[str, Any]]
 
     @property
+    def megabytes(self) -> float:
+        """All of it, in 10^6 bytes."""
+        return sum(file.stat().st_size for file in self.index.parent.rglob("*") if file.is_file()) / 1e6
+
+    @property
     def session(self) -> str:
         """The newest of its sessions; empty when nothing ran."""
         return max((one.folder.parent.name for one in self.finished), default="")

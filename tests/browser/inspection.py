@@ -16,6 +16,7 @@ from tests.browser.browser import HEIGHT, Sight, opened
 
 SHOTS = "screenshots"
 """Below the site, the pictures of it."""
+_SCROLLS = "Array.from(document.querySelectorAll('.wide')).some(one => one.scrollWidth > one.clientWidth + 1)"
 _CHART = "img[alt='the experiment']"
 
 
@@ -34,7 +35,7 @@ def inspect(browser: Browser, site: Path, told: Mapping[str, Any]) -> Seen:
     seen = Seen()
     (site / SHOTS).mkdir(exist_ok=True)
     for page in sorted(site.glob("*.html")):
-        _look(browser, seen, site, page, page.stem)
+        _look(browser, seen, site, page, page.stem, fits=True)
     phases = sorted({run["phase"] for run in told["runs"]})
     for phase in phases:
         if (site / phase / "index.html").exists():
@@ -58,12 +59,22 @@ def _told_apart(runs: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]
 
 
 def _look(
-    browser: Browser, seen: Seen, site: Path, page: Path, name: str, *, whole: bool = False, **light: bool
+    browser: Browser,
+    seen: Seen,
+    site: Path,
+    page: Path,
+    name: str,
+    *,
+    whole: bool = False,
+    fits: bool = False,
+    **light: bool,
 ) -> None:
     with opened(browser, page, **light) as sight:
         _common(sight, seen, name)
         if sight.wide():
             seen.problems.append(f"{name}: wider than the window")
+        if fits and sight.page.evaluate(_SCROLLS):
+            seen.problems.append(f"{name}: a table is wider than the window")
         seen.problems += [f"{name}: texts overlap: {pair}" for pair in sight.overlaps()]
         broken = sight.page.evaluate("Array.from(document.images).filter(one => !one.naturalWidth).length")
         if broken:

@@ -136,5 +136,5 @@ def test_the_report_is_built_again_from_the_record_alone_for_one_run_too(played)
         built = runner.report(name)
         assert len(built.finished) == runs
         assert "aborted" in built.index.read_text()
-    runner.report_in_one("20260101T000000", home / "alone.html")
+    runner.report("20260101T000000", home / "alone.html")
     assert (home / "alone.html").read_text().count("data:image/svg+xml") == 2

@@ -37,4 +37,4 @@ def test_the_site_says_what_to_change_and_what_it_buys(runs: Any, tmp_path: Path
 @pytest.mark.parametrize("name", ["report.txt", "nowhere/report.html"])
 def test_where_it_cannot_be_written_is_told_before_any_work(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInput, match="--single-file"):
-        runner.report_in_one("latest", tmp_path / name)
+        runner.report("latest", tmp_path / name)
