@@ -52,6 +52,12 @@ def postgres() -> str | None:
     return str(found[-1].parent) if found else None
 
 
+def fonts() -> str | None:
+    """A font for pages, without which Chromium shows none of their words."""
+    found = sorted(Path("/usr/share/fonts/truetype").glob("dejavu/DejaVuSans.ttf"))
+    return str(found[0].parent) if found else None
+
+
 def ensurepip() -> str | None:
     """Debian splits the parts of Python that make virtual environments into a package of their own."""
     done = subprocess.run([sys.executable, "-c", "import ensurepip, venv"], capture_output=True, check=False)
@@ -90,7 +96,8 @@ PROGRAMS = (
     Need("setpriv", "databases that are not root", program("setpriv"), "util-linux"),
     Need("venv", "the virtual environment", ensurepip, "python3-venv"),
 )
-FOR_TESTS = (Need("Chromium", "tests that look at the reports", program("chromium", "chromium-browser"), "chromium"),)
+CHROMIUM = Need("Chromium", "tests that look at the reports", program("chromium", "chromium-browser"), "chromium")
+FOR_TESTS = (CHROMIUM, Need("DejaVu fonts", "what they see there", fonts, "fonts-dejavu-core"))
 PARTS = (
     Need("Python packages", "everything", environment, remedy="make setup"),
     Need("Node 20", "the HTML report", node, remedy="make setup"),

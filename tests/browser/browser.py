@@ -9,13 +9,13 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from harness import provision
 from harness.clock import monotonic_nanoseconds
-from harness.provision import FOR_TESTS
 
-CHROMIUM = FOR_TESTS[0].find
+CHROMIUM = provision.CHROMIUM.find
 WIDTH, HEIGHT = 1280, 900
 _QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-          "--disable-component-update", "--disable-sync")  # fmt: skip
+          "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage")  # fmt: skip
 _AT_HOME = ("file:", "data:", "blob:", "about:")
 
 
