@@ -38,7 +38,7 @@ img {{ width: 100%; height: auto; border: 1px solid var(--rule); border-radius: 
 h3 {{ font-size: 16px; margin: 18px 0 4px; }}
 hr {{ margin: 48px 0 24px; border: 0; border-top: 2px solid var(--rule); }}
 .short th {{ white-space: nowrap; padding-right: 18px; }}
-.signs b {{ display: inline-block; width: 13px; text-align: center; }}
+.signs b {{ display: inline-block; width: 15px; margin-right: 1px; text-align: center; color: #fff; font-size: 12px; }}
 del {{ text-decoration-color: {Ruling.BROKEN.colour}; }} ins {{ text-decoration: none; font-weight: 600; }}
 .trend {{ color: var(--faint); vertical-align: middle; }}
 details {{ margin: 8px 0; }} summary {{ cursor: pointer; }}

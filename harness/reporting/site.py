@@ -111,7 +111,8 @@ def build(
 
 def _write(built: Site, site: Path) -> None:
     """The pages beside the runs' own."""
-    others = {TRENDS_FILE: "from night to night"}
+    worse = trends_page.worse(built.known, built.session)
+    others = {TRENDS_FILE: f"from night to night: {worse}" if worse else "from night to night"}
     (site / TRENDS_FILE).write_text(trends_page.html(built.known, built.session))
     if built.matrix is not None:
         others[MATRIX_FILE] = "decision matrix"

@@ -22,6 +22,12 @@ def regressions(known: Sequence[Night], session: str) -> Comparison:
     ])  # fmt: skip
 
 
+def worse(known: Sequence[Night], session: str) -> str:
+    """How much got worse in a session, in words; empty when nothing did."""
+    count = len(list(_worse(regressions(known, session))))
+    return f"{count} worse than the nights before" if count else ""
+
+
 def html(known: Sequence[Night], session: str) -> str:
     """The page: a row for each scenario, design, target and speed. ``known``: oldest first."""
     body = ['<p class="faint"><a href="index.html">all runs</a></p>', *content(known, session)]
@@ -31,11 +37,11 @@ def html(known: Sequence[Night], session: str) -> str:
 def content(known: Sequence[Night], session: str) -> list[str]:
     """The page without its frame."""
     found = regressions(known, session)
-    worse = {(one.group, one.figure) for one in found.trends if one.regressed}
-    worse |= {(one.group, "ruling") for one in found.changes if one.regressed}
+    marked = {(one.group, one.figure) for one in found.trends if one.regressed}
+    marked |= {(one.group, "ruling") for one in found.changes if one.regressed}
     groups = {name: list(own) for name, own in groupby(sorted(known, key=lambda one: (one.group, one.run)), _group)}
     heads = ("scenario", f"last {LAST} nights", "not as usual", *(title for title, _ in figures.TRENDS.values()))
-    rows = "\n".join(_row(name, own[-LAST - 1 :], worse) for name, own in groups.items())
+    rows = "\n".join(_row(name, own[-LAST - 1 :], marked) for name, own in groups.items())
     head = "".join(f"<th>{markup.escape(one)}</th>" for one in heads)
     told = [f"<li>{markup.escape(line)}</li>" for line in _worse(found)]
     return [
@@ -63,20 +69,20 @@ def _worse(found: Comparison) -> Iterable[str]:
             yield f"{trend.group}: {name} {row['newest']}, median {row['median']}, noise {row['noise']}"
 
 
-def _row(group: str, own: Sequence[Night], worse: set[tuple[str, str]]) -> str:
+def _row(group: str, own: Sequence[Night], marked: set[tuple[str, str]]) -> str:
     usual = max({one.ruling for one in own}, key=lambda ruling: sum(one.ruling is ruling for one in own))
     odd = sum(one.ruling is not usual for one in own)
     signs = "".join(
-        f'<b style="color:{one.ruling.colour}" title="{markup.escape(one.session)}: {one.ruling.wording}">'
+        f'<b style="background:{one.ruling.colour}" title="{markup.escape(one.session)}: {one.ruling.wording}">'
         f"{one.ruling.sign}</b>"
         for one in own
     )
+    ill = f" {markup.badge(Ruling.BROKEN, 'worse')}" if (group, "ruling") in marked else ""
     cells = [
         markup.escape(group),
-        f'<span class="signs">{signs}</span>' + (markup.badge(Ruling.BROKEN, "worse") if (group, "ruling") in worse
-                                                 else ""),
+        f'<span class="signs">{signs}</span>{ill}',
         f"{odd} of {len(own)}",
-        *(_figure(own, name, unit, worse=(group, name) in worse) for name, (_, unit) in figures.TRENDS.items()),
+        *(_figure(own, name, unit, worse=(group, name) in marked) for name, (_, unit) in figures.TRENDS.items()),
     ]  # fmt: skip
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
@@ -86,7 +92,7 @@ def _figure(own: Sequence[Night], name: str, unit: str, *, worse: bool) -> str:
     known = [value for value in values if value is not None]
     if not known:
         return ""
-    newest = "cannot tell" if values[-1] is None else f"{values[-1]:g} {unit}"
+    newest = "cannot tell" if values[-1] is None else f"{round(values[-1], 1):g} {unit}"
     badge = f" {markup.badge(Ruling.BROKEN, 'worse')}" if worse else ""
     return f'{_picture(own, values, max(known))}<br><span class="faint">{newest}</span>{badge}'
 

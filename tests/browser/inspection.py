@@ -36,6 +36,7 @@ def inspect(browser: Browser, site: Path, told: Mapping[str, Any]) -> Seen:
     (site / SHOTS).mkdir(exist_ok=True)
     for page in sorted(site.glob("*.html")):
         _look(browser, seen, site, page, page.stem, fits=True)
+        _look(browser, seen, site, page, f"{page.stem}-dark", dark=True)
     phases = sorted({run["phase"] for run in told["runs"]})
     for phase in phases:
         if (site / phase / "index.html").exists():

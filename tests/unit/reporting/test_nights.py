@@ -142,5 +142,7 @@ def test_the_page_names_what_got_worse_and_what_is_flaky(tmp_path: Path) -> None
     assert "lost writes 2, median 0" in page
     assert "1 of 6" in page
     assert page.count("<circle") == 6 + 6
+    assert trends_page.worse(known, "20260109T000000") == "2 worse than the nights before"
+    assert trends_page.worse(known[:-1], known[-2].session) == ""
     steady = trends_page.html(known[:-1], known[-2].session)
     assert "Nothing got worse" in steady
