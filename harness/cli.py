@@ -217,11 +217,11 @@ def feasibility(
 
 
 @app.command()
-def rejudge(run: Annotated[str, typer.Argument(help="SESSION/SCENARIO or `latest`")]) -> None:
+def rejudge(run: Annotated[str, typer.Argument(help="SESSION/SCENARIO or `latest`")], as_json: AsJson = False) -> None:
     """Judge a saved run again, from its record alone."""
     from harness import runner
 
-    raise typer.Exit(runner.rejudge(run))
+    raise typer.Exit(runner.rejudge(run, as_json=as_json))
 
 
 @app.command()

@@ -172,14 +172,15 @@ def _exit(collector: Collector, code: int) -> Exit:
     return told
 
 
-def rejudge(run_name: str) -> int:
-    """Judge a saved run again from its record alone and print its verdicts."""
+def rejudge(run_name: str, *, as_json: bool = False) -> int:
+    """Judge a saved run again from its record alone and print its verdicts, in lines or as ``verdict.json``."""
     folder = folder_of(run_name)
     found = record.load(folder)
     verdicts = bench.judge(found)
     outcome = found.header.outcome or Outcome.ABORTED
     telling.save(folder, found, verdicts)
-    sys.stdout.write(summary.lines(found, verdicts))
+    told = (folder / telling.VERDICT_FILE).read_text() if as_json else summary.lines(found, verdicts)
+    sys.stdout.write(told)
     return exit_code(outcome, worst(verdict.ruling for verdict in verdicts))
 
 

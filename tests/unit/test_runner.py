@@ -128,6 +128,16 @@ def test_a_session_is_remembered_and_held_against_its_baseline(played):
     assert len((home / "reports" / "history" / "nights.jsonl").read_text().splitlines()) == 1
 
 
+def test_a_run_is_judged_again_for_people_and_for_machines(played, monkeypatch, capsys):
+    _, home = played
+    monkeypatch.setattr("harness.runs.RUNS", home / "reports" / "runs")
+    name = "20260101T000000/active_passive.the_primary_load_balancer_goes_dark"
+    assert runner.rejudge(name) is Exit.KEPT
+    assert "KEPT    recovery" in capsys.readouterr().out
+    assert runner.rejudge(name, as_json=True) is Exit.KEPT
+    assert json.loads(capsys.readouterr().out)["ruling"] == "KEPT"
+
+
 def test_the_report_is_built_again_from_the_record_alone_for_one_run_too(played):
     play, home = played
     play()
