@@ -92,7 +92,7 @@ def _figure(own: Sequence[Night], name: str, unit: str, *, worse: bool) -> str:
     known = [value for value in values if value is not None]
     if not known:
         return ""
-    newest = "cannot tell" if values[-1] is None else f"{round(values[-1], 1):g} {unit}"
+    newest = Ruling.UNKNOWN.wording if values[-1] is None else f"{round(values[-1], 1):g} {unit}"
     badge = f" {markup.badge(Ruling.BROKEN, 'worse')}" if worse else ""
     return f'{_picture(own, values, max(known))}<br><span class="faint">{newest}</span>{badge}'
 
