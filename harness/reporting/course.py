@@ -41,8 +41,13 @@ def _step(event: StepTaken) -> tuple[str, str]:
     return "runbook", f"{event.runbook}, step {event.number}, {event.step}: {event.state}{sight}"
 
 
+def _alarm(event: AlarmChanged) -> tuple[str, str]:
+    before = event.old or "first seen"
+    return "alarm", f"{event.alarm} ({event.region}): {before} → {event.new}: {event.reason}"
+
+
 def _health(event: HealthChanged) -> tuple[str, str]:
-    return "health check", f"{event.check} ({event.region}) is {'healthy' if event.healthy else 'unhealthy'}"
+    return "health check", f"check of {event.region} is {'healthy' if event.healthy else 'unhealthy'} ({event.check})"
 
 
 def _differs(event: WorldDiffers) -> tuple[str, str]:
@@ -55,7 +60,10 @@ _WORDS: Mapping[type[Event], Callable[..., tuple[str, str]]] = {
     FaultInjected: _fault,
     FaultNoticed: _fault,
     FaultUndone: lambda one: ("fault", f"{one.fault} undone: {one.proof}"),
-    AlarmChanged: lambda one: ("alarm", f"{one.alarm} ({one.region}): {one.old} → {one.new}: {one.reason}"),
+    AlarmChanged: lambda one: (
+        "alarm",
+        f"{one.alarm} ({one.region}): {one.old or 'first seen'} → {one.new}: {one.reason}",
+    ),
     AlarmNotified: lambda one: ("alarm", f"{one.alarm} ({one.region}): the notification of {one.new} arrived"),
     HealthChanged: _health,
     DatabaseEvent: lambda one: ("database", f"{one.source} ({one.region}): {one.message}"),
@@ -109,5 +117,5 @@ def _moves(events: Sequence[Event], zero: Instant) -> list[Row]:
 
 
 def _row(zero: Instant, event: Event, kind: str, words: str) -> Row:
-    return {"seconds": round((event.at - zero).seconds, 1), "AWS_time": str(event.at)[11:23], "who": kind,
+    return {"seconds": round((event.at - zero).seconds, 1) or 0.0, "AWS_time": str(event.at)[11:23], "who": kind,
             "what": words}  # fmt: skip

@@ -18,6 +18,8 @@ from harness.verdicts import Outcome, Ruling, exit_code
 Run = Mapping[str, Any]
 _NOTICED = ("alarm", "health check", "decision", "runbook", "somebody said")
 """Who of the course of events can have noticed something."""
+MANY = 200
+"""So many rows of what is read from top to bottom."""
 _FIRST = 6
 """So many of those who noticed are named; the course of events has all."""
 
@@ -56,7 +58,10 @@ def content(run: Run, dossier: Dossier, about: str, chart: str = CHART_FILE) -> 
     for name, rows in (("Where the time went", run["anatomy"]), ("Faults", run.get("faults", ()))):
         if rows:
             body += [f"<h2>{name}</h2>", markup.table(rows)]
-    body += ["<h2>Course of events</h2>", markup.folded(f"{len(dossier.course)} events", markup.table(dossier.course))]
+    body += [
+        "<h2>Course of events</h2>",
+        markup.folded(f"{len(dossier.course)} events", markup.table(dossier.course, MANY, "timeline.jsonl")),
+    ]
     body += ["<h2>Evidence</h2>", *_evidence(run), *_dossier(run, dossier)]
     more = references.of_component(component(run["scenario"].rpartition("/")[2]))
     if more:
@@ -179,10 +184,10 @@ def _evidence(run: Run) -> Iterator[str]:
 
 
 def _dossier(run: Run, dossier: Dossier) -> Iterator[str]:
-    yield markup.folded("AWS calls that change something", markup.table(dossier.changes))
-    yield markup.folded("the journal: what undoes them", markup.table(dossier.undo))
+    yield markup.folded("AWS calls that change something", markup.table(dossier.changes, MANY, "calls.jsonl"))
+    yield markup.folded("the journal: what undoes them", markup.table(dossier.undo, MANY, "undo.jsonl"))
     yield markup.folded("AWS calls that only look", markup.table(dossier.looks))
-    yield markup.folded("the configuration before", markup.table(dossier.configuration, limit=200))
+    yield markup.folded("the configuration before", markup.table(dossier.configuration, MANY, "world-before.json"))
     world = run.get("world")
     if world is not None:
         rows = [{"kind": kind, "what": one} for kind in ("differences", "residue", "moved") for one in world[kind]]

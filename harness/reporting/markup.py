@@ -66,15 +66,18 @@ def badge(ruling: Ruling, words: str = "") -> str:
     return f'<b class="badge" style="{style}">{escape(words or ruling.name)}</b>'
 
 
-def table(rows: Sequence[Mapping[str, Number]], limit: int = ROWS) -> str:
-    """Rows of evidence; empty for none. Columns are those of any row, in the order in which they come up."""
+def table(rows: Sequence[Mapping[str, Number]], limit: int = ROWS, whole: str = "verdict.json") -> str:
+    """Rows of evidence; empty for none. Columns are those of any row, in the order in which they come up.
+
+    ``whole``: the file of the run that has the rows beyond ``limit``.
+    """
     if not rows:
         return ""
     names = list(dict.fromkeys(name for row in rows for name in row))
     names = [name for name in names if any(row.get(name) is not None for row in rows)]
     head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in names)
     body = "\n".join(f"<tr>{''.join(_cell(row.get(name)) for name in names)}</tr>" for row in rows[:limit])
-    more = f'<p class="faint">and {len(rows) - limit} more in verdict.json</p>' if len(rows) > limit else ""
+    more = f'<p class="faint">and {len(rows) - limit} more in {whole}</p>' if len(rows) > limit else ""
     return f'<div class="wide"><table><tr>{head}</tr>\n{body}</table></div>{more}'
 
 

@@ -88,7 +88,7 @@ def test_a_page_answers_what_somebody_asks_who_was_not_there(runs: Any) -> None:
         "the writer moved, but nobody saw when it was promoted",
         "Lose us-east-1 at 2023-11-14T22:14:50.000Z, for 100 s (ended by undone)",
         "back after 37.3 s",
-        "health check: hc-us-east-1 (us-east-1) is unhealthy",
+        "health check: check of us-east-1 is unhealthy (hc-us-east-1)",
         "detection 25.0 s",
         "4 lost",
         "of 771 acknowledged writes",
