@@ -234,9 +234,11 @@ def _told_again(folder: Path) -> Finished:
 
 
 def _site(finished: Sequence[Finished], version: str) -> Site:
-    measured = None if version == AS_FOUND else decision_matrix([], version)
+    """The site; a platform that was only observed is none of the strategy's designs, to be measured or changed."""
+    if version == AS_FOUND:
+        return site.build(RESULTS, SITE, finished)
     changes = [explanation.explain(name).to_json() for name in PHASES]
-    return site.build(RESULTS, SITE, finished, measured, changes)
+    return site.build(RESULTS, SITE, finished, decision_matrix([], version), changes)
 
 
 def _pace(finished: Sequence[Finished], wall_seconds: float) -> Pace:
