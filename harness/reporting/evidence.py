@@ -112,7 +112,9 @@ def _when(run: Run) -> str:
     took = figures.recovery(found)
     if took:
         goal = found.get("objective_seconds")
-        told.append(f"back after {took}" + (f", {goal:g} s are owed" if isinstance(goal, int | float) else ""))
+        owed = f", {goal:g} s are owed" if isinstance(goal, int | float) else ""
+        back = isinstance(found.get("rto_seconds"), int | float)
+        told.append(f"back after {took}{owed}" if back else f"still down after {took.lstrip('> ')}{owed}")
     return "<br>".join(map(markup.escape, told)) or "no fault was injected"
 
 
@@ -141,8 +143,10 @@ def _lost(run: Run) -> str:
 
 
 def _change(run: Run) -> str:
-    details = run["feasibility"].get("details", ())
-    told = [f"{one['change']} ({one['words']})" for one in details]
+    reasons: dict[str, list[str]] = {}
+    for one in run["feasibility"].get("details", ()):
+        reasons.setdefault(one["change"], []).append(one["words"])
+    told = [f"{change} ({'; '.join(words)})" for change, words in reasons.items()]
     told += [str(one) for one in run["feasibility"].get("findings", ())] if not told else []
     if not told and run["ruling"] == Ruling.KEPT.name:
         return "nothing"

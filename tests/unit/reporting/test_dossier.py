@@ -114,4 +114,5 @@ def test_a_page_of_what_is_pending_says_so(runs: Any, tmp_path: Path) -> None:
 def test_killed_and_empty_runs_have_a_page_too(runs: Any) -> None:
     for kind in ("killed", "empty"):
         assert "cannot tell" in page(runs[kind])
+    assert "still down after 19.8 s, 60 s are owed" in page(runs["killed"])
     assert "no fault was injected" in page(runs["empty"])
