@@ -20,6 +20,12 @@ PATIENT = (
     "tests/trust/test_damaged.py",
     "tests/contract/test_moto.py",
     "tests/contract/test_front_door_fuzz.py",
+    "tests/contract/test_ambiguous_roles.py",
+    "tests/contract/test_aws_cli.py",
+    "tests/twin/test_aws_calls.py",
+    "tests/twin/test_dead_mans_switch.py",
+    "tests/twin/test_inventory.py",
+    "tests/twin/test_wrong_targets.py",
     "tests/torture",
 )
 """What takes as long as it takes: nothing in it is late on a busy machine."""
