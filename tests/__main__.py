@@ -31,7 +31,7 @@ PATIENT = (
 """What takes as long as it takes: nothing in it is late on a busy machine."""
 PURE = ("tests/unit", "tests/house", "tests/browser", *PATIENT)
 REAL = ("tests/contract", "tests/trust", "tests/twin", *(f"--ignore={path}" for path in PATIENT))
-_NICE = 5
+_NICE = 10
 
 
 def _pytest(words: Sequence[str]) -> list[str]:
