@@ -79,7 +79,7 @@ def _row(group: str, own: Sequence[Night], marked: set[tuple[str, str]]) -> str:
     )
     ill = f" {markup.badge(Ruling.BROKEN, 'worse')}" if (group, "ruling") in marked else ""
     cells = [
-        markup.escape(group),
+        markup.escape(group.replace("_", " ").replace(".", ": ", 1)),
         f'<span class="signs">{signs}</span>{ill}',
         f"{odd} of {len(own)}",
         *(_figure(own, name, unit, worse=(group, name) in marked) for name, (_, unit) in figures.TRENDS.items()),
