@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -102,18 +103,14 @@ def test_a_check_turns_back_after_as_many_successes_as_its_threshold(world: Plat
     quick, slow = (create(route53, f"threshold {count}", config(threshold=count)) for count in (1, 3))
     dark = world.deny(EVERYWHERE)
     world.stage.until(lambda: world.turned(slow, dark), seconds(60))
-    ill = world.stage.clock.now()
     healed = world.deny()
-    world.stage.until(lambda: world.turned(slow, healed), seconds(90))
-    first, last, longest = world.turned(quick, healed), world.turned(slow, healed), world.turned(slow, ill)
+    world.stage.until(lambda: world.turned(slow, healed), seconds(60))
+    first, last = world.turned(quick, healed), world.turned(slow, healed)
     assert first is not None
     assert last is not None
-    assert longest is not None
-    # The third of 16 checkers decides: one success each takes less than an interval, three take two intervals more;
-    # up to ten seconds of AWS's, 0.3 of ours, are left to a machine that others use too.
-    assert first < 10 + 9
-    assert longest >= 20
-    assert last < 30 + 10
+    # The third of 16 checkers decides: one success each takes less than an interval, three take two intervals more.
+    assert first < 10
+    assert 20 <= last < 30
 
 
 def test_checkers_stand_in_awss_eight_regions_and_regions_chooses_among_them(world: Platform, route53: Any) -> None:
@@ -169,12 +166,18 @@ def test_limits_of_connecting_and_answering_and_the_interval_after_the_last_resp
         return len(times) == 3
 
     world.stage.until(probed_three_times, seconds(120))
-    # Not of all: on a busy machine connecting alone may take the 133 ms that four seconds are here.
-    assert any(words in status for status in statuses(route53, check))
+    assert all(words in status for status in statuses(route53, check))
     # Where packets are dropped a probe costs the 4 s of connecting, where nothing answers the 2 s of the response; the
     # next begins an interval of 10 s after that. Counted from the beginning of a probe the third would be over two such
-    # limits earlier. CheckedTime has whole seconds; one that nobody looked at in time makes the third a later one.
-    assert 3 * limit + 20 - 1 <= times[-1] - created <= 3 * limit + 20 + 30
+    # limits earlier. CheckedTime has whole seconds.
+    assert times[-1] - created >= 3 * limit + 20 - 1
+    cycle = 10 + limit
+    for before, after in itertools.pairwise(times):
+        # A slow look may miss a probe, and then two cycles lie between; two seconds are 67 ms of a machine that others
+        # use too.
+        whole = round((after - before) / cycle)
+        assert whole >= 1
+        assert abs(after - before - whole * cycle) <= 2
 
 
 def test_an_http_status_of_400_or_more_is_a_failure_and_the_last_failure_outlives_it(

@@ -189,12 +189,12 @@ def test_a_dark_load_balancer_is_detected_and_dns_moves_within_the_ttl_and_back(
     dark = clock.now()
     built.stage.until(lambda: built.turned(CHECK, dark), seconds(60))
     moved = built.stage.until(lambda: led_to("eu-west-1"))
-    assert moved <= seconds(10 + 8)  # the TTL, and 0.2 s of a machine that others use too
+    assert moved <= seconds(11)  # the TTL, and a second more: 25 ms of a machine that others use too
     healed = clock.now()
     for zone in "ab":
         built.stage.network.apply_acl(f"us-east-1{zone}-public", [ALLOW], [ALLOW])
     built.stage.until(lambda: built.turned(CHECK, healed), seconds(60))
-    assert built.stage.until(lambda: led_to("us-east-1")) <= seconds(10 + 8)
+    assert built.stage.until(lambda: led_to("us-east-1")) <= seconds(11)
 
 
 def test_dns_answers_and_fails_over_when_the_control_plane_is_gone(world: World) -> None:
