@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.header import Header
 from harness.judges import bench
 from harness.record import Record
 from harness.verdicts import Exit, Ruling, Verdict, worst
@@ -44,12 +43,9 @@ class Run:
     @classmethod
     def of(cls, name: str, record: Record) -> Run:
         """A run from its record alone."""
-        return cls(name, group_of(name, record.header), tuple(bench.judge(record)))
-
-
-def group_of(name: str, header: Header) -> str:
-    """What a run is compared within."""
-    return group(name, header.design_version, header.target, header.speed)
+        header = record.header
+        within = group(name, header.design_version, header.target, header.speed)
+        return cls(name, within, tuple(bench.judge(record)))
 
 
 def group(name: str, version: str, target: str, speed: float) -> str:

@@ -34,12 +34,10 @@ def plan(
     wanted = load(target_file(target))
     entries = catalogue.choose(scenarios)
     told = [plans.of(entry, wanted) for entry in entries]
-    phases = dict.fromkeys(entry.phase for entry in entries) if terraform_plan is not None else {}
-    found = {
-        phase: outlook.of_plan(terraform_plan, target, outlook.Assumptions(phase))[0]
-        for phase in phases
-        if terraform_plan is not None
-    }
+    found = {}
+    if terraform_plan is not None:
+        for phase in dict.fromkeys(entry.phase for entry in entries):
+            found[phase], _ = outlook.of_plan(terraform_plan, target, outlook.Assumptions(phase))
     if as_json:
         rows = [one.to_json() for one in told]
         for row, entry in zip(rows, entries, strict=True):

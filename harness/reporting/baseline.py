@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.comparison import Comparison
 from harness.errors import BadInput
@@ -60,8 +61,7 @@ class Baseline:
         Raises ``BadInput`` naming the file, and the line in it, when it is neither.
         """
         try:
-            text = path.read_text()
-            told = json.loads(text) if text.lstrip().startswith("{") and '"runs"' in text else None
+            told = _session(path.read_text())
             found = nights.of_session(told) if told else nights.read(path)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadInput(_OPTION, str(path), f"neither a verdict.json nor a file of nights: {error}") from error
@@ -73,3 +73,12 @@ class Baseline:
         """Compare the runs of this session with those before."""
         played = {night.group for night in now}
         return Held(nights.compare(self.before, now), tuple(group for group in self.owed if group not in played))
+
+
+def _session(text: str) -> dict[str, Any] | None:
+    """A session's ``verdict.json``; ``None`` for what is none, as lines of nights are."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) and "runs" in told else None

@@ -13,8 +13,7 @@ CHANGES_FILE = "changes.html"
 
 def html(explained: Sequence[Mapping[str, Any]]) -> str:
     """The page; ``explained``: what ``gameday explain DESIGN --json`` says of each design."""
-    return markup.page("What to change", "\n".join(['<p class="faint"><a href="index.html">all runs</a></p>',
-                                                    *content(explained)]))  # fmt: skip
+    return markup.beneath("What to change", content(explained))
 
 
 def content(explained: Sequence[Mapping[str, Any]]) -> list[str]:

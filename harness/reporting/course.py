@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.clock import Instant
 from harness.timeline import (
@@ -84,18 +84,8 @@ def course(events: Sequence[Event]) -> list[Row]:
     if not events:
         return []
     zero = next((fault.at for fault in of(events, FaultInjected)), events[0].at)
-    return [_row(zero, event, *told) for event in events for told in _told(event)] + _moves(events, zero)
-
-
-def ordered(rows: Sequence[Row]) -> list[Row]:
-    """The rows by time."""
-    return sorted(rows, key=lambda row: float(row["seconds"] or 0))
-
-
-def _told(event: Event) -> Iterator[tuple[str, str]]:
-    words = _WORDS.get(type(event))
-    if words is not None:
-        yield words(event)
+    told = [_row(zero, event, *_WORDS[type(event)](event)) for event in events if type(event) in _WORDS]
+    return sorted(told + _moves(events, zero), key=lambda row: float(row["seconds"] or 0))
 
 
 def _moves(events: Sequence[Event], zero: Instant) -> list[Row]:

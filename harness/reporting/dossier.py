@@ -14,7 +14,7 @@ from harness.clock import Instant
 from harness.errors import Unreadable
 from harness.inventory import BEFORE_FILE
 from harness.record import CALLS_FILE, TIMELINE_FILE
-from harness.reporting.course import course, ordered
+from harness.reporting.course import course
 from harness.undo import JOURNAL_FILE
 from harness.verdicts import Number
 
@@ -61,7 +61,7 @@ def of(folder: Path) -> Dossier:
 
 def _course(folder: Path, trouble: list[str]) -> list[Row]:
     try:
-        return list(ordered(course(timeline.read(folder / TIMELINE_FILE))))
+        return list(course(timeline.read(folder / TIMELINE_FILE)))
     except Unreadable as error:
         trouble.append(str(error))
         return []

@@ -32,24 +32,24 @@ def title(run: Run) -> str:
 
 def html(run: Run, dossier: Dossier, about: str, *, changes: bool = False) -> str:
     """The page; ``about``: what must be known of all its figures. ``changes``: the site has a page of changes."""
-    body = ['<p class="faint"><a href="../../../index.html">all runs</a></p>', *content(run, dossier, about)]
     links = [f'<a href="{PAGE_FILE}">every request and event</a>', f'<a href="{VERDICT_FILE}">{VERDICT_FILE}</a>']
     code = exit_code(_outcome(run), Ruling[run["ruling"]])
     links.append(f'<a href="../../../{references.runbook(code)}">runbook: exit code {int(code)}</a>')
     if changes:
         links.append(f'<a href="../../../{CHANGES_FILE}#{run["phase"]}">what to change in this design</a>')
-    body.insert(4, f"<p>{' · '.join(links)}</p>")
-    return markup.page(title(run), "\n".join(body))
+    shown = content(run, dossier, about, links=f"<p>{' · '.join(links)}</p>")
+    return markup.beneath(title(run), shown, "../../../")
 
 
-def content(run: Run, dossier: Dossier, about: str, chart: str = CHART_FILE) -> list[str]:
-    """The page without its frame: head, subtitle, chart, and what follows; ``chart`` is the picture's address."""
+def content(run: Run, dossier: Dossier, about: str, chart: str = CHART_FILE, links: str = "") -> list[str]:
+    """The page without its frame; ``chart`` is the picture's address, ``links`` what stands below it."""
     ruling = Ruling[run["ruling"]]
     body = [
         f"<h1>{markup.escape(title(run))} {markup.badge(ruling, ruling.wording)}</h1>",
         f'<p class="faint">{markup.escape(run["scenario"])} · {markup.escape(about)} · '
         f"run {markup.escape(run['outcome'])}</p>",
         f'<p><img src="{chart}" alt="requests, latency, and what the platform did, on one axis of time"></p>',
+        links,
         "<h2>In short</h2>",
         _in_short(run, dossier),
         "<h2>Verdicts</h2>",
@@ -65,8 +65,8 @@ def content(run: Run, dossier: Dossier, about: str, chart: str = CHART_FILE) -> 
     body += ["<h2>Evidence</h2>", *_evidence(run), *_dossier(run, dossier)]
     more = references.of_component(component(run["scenario"].rpartition("/")[2]))
     if more:
-        links = " · ".join(f'<a href="{one.address}">{markup.escape(one.title)}</a>' for one in more)
-        body.append(f"<p>In AWS's own words: {links}</p>")
+        named = " · ".join(f'<a href="{one.address}">{markup.escape(one.title)}</a>' for one in more)
+        body.append(f"<p>In AWS's own words: {named}</p>")
     trouble = (*_elsewhere(run["client"]), *run["damage"], *dossier.trouble)
     body += [f"<p>{markup.escape(part)}</p>" for part in trouble]
     body += ["<h2>The scenario</h2>", *(f"<p>{markup.escape(part)}</p>" for part in run["story"].split("\n\n"))]
@@ -113,8 +113,8 @@ def _when(run: Run) -> str:
     if took:
         goal = found.get("objective_seconds")
         owed = f", {goal:g} s are owed" if isinstance(goal, int | float) else ""
-        back = isinstance(found.get("rto_seconds"), int | float)
-        told.append(f"back after {took}{owed}" if back else f"still down after {took.lstrip('> ')}{owed}")
+        words = f"still down after {took[2:]}" if took.startswith("> ") else f"back after {took}"
+        told.append(f"{'never back' if took == figures.NEVER else words}{owed}")
     return "<br>".join(map(markup.escape, told)) or "no fault was injected"
 
 
@@ -131,7 +131,7 @@ def _stages(run: Run) -> str:
         took, budget = stage.get("seconds"), stage.get("budget_seconds")
         if isinstance(took, int | float):
             within = f" (budget {budget:g} s)" if isinstance(budget, int | float) else ""
-            told.append(f"{stage.get('stage', stage.get('name', ''))} {took:.1f} s{within}")
+            told.append(f"{stage['stage']} {took:.1f} s{within}")
     return markup.escape(", ".join(told))
 
 

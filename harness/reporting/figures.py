@@ -10,6 +10,8 @@ from typing import Any
 
 from harness.verdicts import Number
 
+NEVER = "never"
+"""What is told of a time that never came."""
 COUNTS = ("lost", "recovered", "duplicated", "stranded")
 """The classes of writes that every summary counts; a figure is called ``lost_writes`` and so on."""
 TRENDS = {
@@ -39,7 +41,7 @@ def recovery(figures: Mapping[str, Number]) -> str:
     took, error = figures["rto_seconds"], figures.get("rto_error_seconds")
     if not isinstance(took, int | float):
         down = figures.get("down_seconds")
-        return f"> {down:.1f} s" if isinstance(down, int | float) else "never"
+        return f"> {down:.1f} s" if isinstance(down, int | float) else NEVER
     return f"{took:.1f} s (−{error:.1f})" if isinstance(error, int | float) and error else f"{took:.1f} s"
 
 
@@ -72,4 +74,4 @@ def alarm(figures: Mapping[str, Number]) -> str:
     if "alarm_delay_seconds" not in figures:
         return ""
     value = figures["alarm_delay_seconds"]
-    return f"{value:.1f} s" if isinstance(value, int | float) else "never"
+    return f"{value:.1f} s" if isinstance(value, int | float) else NEVER

@@ -55,6 +55,11 @@ def page(title: str, body: str, policy: str = POLICY, head: str = "") -> str:
     )
 
 
+def beneath(title: str, body: Sequence[str], up: str = "") -> str:
+    """A page that leads back to the index, which lies ``up`` of it (``../``)."""
+    return page(title, "\n".join([f'<p class="faint"><a href="{up}index.html">all runs</a></p>', *body]))
+
+
 def escape(text: object) -> str:
     """Plain text as HTML, in attributes too."""
     return html.escape(str(text))

@@ -32,8 +32,7 @@ def markdown(matrix: Matrix) -> str:
 
 def html(matrix: Matrix, pages: Mapping[str, str] = MappingProxyType({})) -> str:
     """The matrix as a page of the site; ``pages``: the addresses of the runs that have a page of their own there."""
-    body = ['<p class="faint"><a href="index.html">all runs</a></p>', *content(matrix, pages)]
-    return markup.page("Decision matrix", "\n".join(body))
+    return markup.beneath("Decision matrix", content(matrix, pages))
 
 
 def content(matrix: Matrix, pages: Mapping[str, str]) -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.reporting import figures, results
+from harness.reporting import figures, nights, results
 from harness.reporting.allure_page import at_home
 from harness.reporting.results import Result
 
@@ -24,8 +24,6 @@ HOME = Path(__file__).resolve().parents[2]
 ALLURE = HOME / "reports" / "node_modules" / ".bin" / "allure"
 NODE = 20
 """The oldest Node that Allure 3 runs on."""
-NIGHTS = 60
-"""So many sessions are remembered."""
 PATIENCE = 120
 """Seconds of real time that one report may take; it takes about one."""
 
@@ -91,7 +89,7 @@ def config(name: str, output: Path, history: Path, runs: Sequence[Mapping[str, A
         "name": name,
         "output": str(output),
         "historyPath": str(history),
-        "historyLimit": NIGHTS,
+        "historyLimit": nights.KEPT,
         "categories": [
             {"name": title, "matchers": [{"statuses": ["failed", "broken"], "message": message}]}
             for title, message in CATEGORIES

@@ -83,4 +83,4 @@ def runbook_page() -> str:
     """``docs/runbook.md`` as a page of the site; each exit code's section can be linked to."""
     told = MarkdownIt("commonmark").enable("table").render(RUNBOOK.read_text())
     body = re.sub(r"<h2>(\d):", r'<h2 id="code-\1">\1:', told)
-    return markup.page("Runbook", f'<p class="faint"><a href="index.html">all runs</a></p>\n{body}')
+    return markup.beneath("Runbook", [body])

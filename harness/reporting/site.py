@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from harness.comparison import Comparison
 from harness.matrix import Matrix
 from harness.reporting import (
     changes_page,
@@ -64,6 +65,8 @@ class Site:
     phases: Sequence[Phase]
     finished: Sequence[Finished]
     known: Sequence[Night]
+    found: Comparison
+    """The newest session held against the nights before it."""
     matrix: Matrix | None
     changes: Sequence[Mapping[str, Any]]
 
@@ -71,11 +74,6 @@ class Site:
     def megabytes(self) -> float:
         """All of it, in 10^6 bytes."""
         return sum(file.stat().st_size for file in self.index.parent.rglob("*") if file.is_file()) / 1e6
-
-    @property
-    def session(self) -> str:
-        """The newest of its sessions; empty when nothing ran."""
-        return max((one.folder.parent.name for one in self.finished), default="")
 
 
 def build(
@@ -104,16 +102,17 @@ def build(
     names = dict.fromkeys([*(run["phase"] for run in told["runs"]), *(one.phase for one in found)])
     phases = [_phase(name, told, found, results_folder, site) for name in names]
     known = nights.remember(site.parent / HISTORY / NIGHTS_FILE, told)
-    built = Site(site / pages.INDEX_FILE, told, phases, finished, known, matrix, changes)
+    compared = trends_page.regressions(known, max(sessions, default=""))
+    built = Site(site / pages.INDEX_FILE, told, phases, finished, known, compared, matrix, changes)
     _write(built, site)
     return built
 
 
 def _write(built: Site, site: Path) -> None:
     """The pages beside the runs' own."""
-    worse = trends_page.worse(built.known, built.session)
+    worse = trends_page.worse(built.found)
     others = {TRENDS_FILE: f"from night to night: {worse}" if worse else "from night to night"}
-    (site / TRENDS_FILE).write_text(trends_page.html(built.known, built.session))
+    (site / TRENDS_FILE).write_text(trends_page.html(built.known, built.found))
     if built.matrix is not None:
         others[MATRIX_FILE] = "decision matrix"
         addresses = {run["run"]: f"runs/{quote(run['run'])}/{pages.INDEX_FILE}" for run in built.told["runs"]}

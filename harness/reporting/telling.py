@@ -177,8 +177,7 @@ def attach(folder: Path, record: Record, verdicts: Sequence[Verdict]) -> None:
 
 def description(folder: Path, record: Record, verdicts: Sequence[Verdict]) -> str:
     """What Allure shows of a run without a click, as HTML: it blanks scripts and inline SVG, so the chart is data."""
-    picture = base64.b64encode((folder / CHART_FILE).read_bytes()).decode()
-    shown = [f'<img alt="the experiment" style="width:100%" src="data:image/svg+xml;base64,{picture}">']
+    shown = [f'<img alt="the experiment" style="width:100%" src="{picture(folder)}">']
     pages = f"../runs/{quote(folder.parent.name)}/{quote(folder.name)}"
     shown.append(f'<p><a href="{pages}/{PAGE_FILE}">every request and event</a> ·')
     shown.append(f'<a href="{pages}/index.html">the evidence</a></p>')
@@ -193,6 +192,11 @@ def description(folder: Path, record: Record, verdicts: Sequence[Verdict]) -> st
         ]
     shown += [f"<p>{markup.escape(part)}</p>" for part in record.header.story.split("\n\n")]
     return "\n".join(part for part in shown if part)
+
+
+def picture(folder: Path) -> str:
+    """A run's chart as an address that holds all of it."""
+    return f"data:image/svg+xml;base64,{base64.b64encode((folder / CHART_FILE).read_bytes()).decode()}"
 
 
 def _paragraph(verdict: Verdict) -> str:

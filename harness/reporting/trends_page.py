@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from operator import attrgetter
 
 from harness.comparison import Comparison
 from harness.reporting import figures, markup, nights
@@ -22,24 +23,23 @@ def regressions(known: Sequence[Night], session: str) -> Comparison:
     ])  # fmt: skip
 
 
-def worse(known: Sequence[Night], session: str) -> str:
-    """How much got worse in a session, in words; empty when nothing did."""
-    count = len(list(_worse(regressions(known, session))))
+def worse(found: Comparison) -> str:
+    """How much got worse, in words; empty when nothing did."""
+    count = len(list(_worse(found)))
     return f"{count} worse than the nights before" if count else ""
 
 
-def html(known: Sequence[Night], session: str) -> str:
+def html(known: Sequence[Night], found: Comparison) -> str:
     """The page: a row for each scenario, design, target and speed. ``known``: oldest first."""
-    body = ['<p class="faint"><a href="index.html">all runs</a></p>', *content(known, session)]
-    return markup.page("From night to night", "\n".join(body))
+    return markup.beneath("From night to night", content(known, found))
 
 
-def content(known: Sequence[Night], session: str) -> list[str]:
+def content(known: Sequence[Night], found: Comparison) -> list[str]:
     """The page without its frame."""
-    found = regressions(known, session)
     marked = {(one.group, one.figure) for one in found.trends if one.regressed}
     marked |= {(one.group, "ruling") for one in found.changes if one.regressed}
-    groups = {name: list(own) for name, own in groupby(sorted(known, key=lambda one: (one.group, one.run)), _group)}
+    ordered = sorted(known, key=attrgetter("group", "run"))
+    groups = {name: list(own) for name, own in groupby(ordered, attrgetter("group"))}
     heads = ("scenario", f"last {LAST} nights", "not as usual", *(title for title, _ in figures.TRENDS.values()))
     rows = "\n".join(_row(name, own[-LAST - 1 :], marked) for name, own in groups.items())
     head = "".join(f"<th>{markup.escape(one)}</th>" for one in heads)
@@ -52,10 +52,6 @@ def content(known: Sequence[Night], session: str) -> list[str]:
         "<em>Not as usual</em>: how many of these nights came out otherwise than most of them, as a flaky scenario "
         "does. A figure without a point in a night could not be told there.</p>",
     ]
-
-
-def _group(night: Night) -> str:
-    return night.group
 
 
 def _worse(found: Comparison) -> Iterable[str]:

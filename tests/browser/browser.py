@@ -10,7 +10,6 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from harness import provision
-from harness.clock import monotonic_nanoseconds
 
 CHROMIUM = provision.CHROMIUM.find
 WIDTH, HEIGHT = 1280, 900
@@ -26,7 +25,6 @@ class Sight:
     page: Page
     asked: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    opened_seconds: float = 0.0
 
     @property
     def strange(self) -> list[str]:
@@ -81,9 +79,7 @@ def chromium() -> Iterator[Browser]:
 @contextmanager
 def opened(browser: Browser, file: Path, *, dark: bool = False, grey: bool = False) -> Iterator[Sight]:
     """A page from disk, loaded; light or dark, and as somebody sees it who sees no colours."""
-    page = browser.new_page(
-        viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="dark" if dark else "light", offline=False
-    )
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="dark" if dark else "light")
     sight = Sight(page)
     page.on("request", lambda request: sight.asked.append(request.url))
     page.on("pageerror", lambda error: sight.failed.append(str(error)))
@@ -91,9 +87,7 @@ def opened(browser: Browser, file: Path, *, dark: bool = False, grey: bool = Fal
     if grey:
         tools = page.context.new_cdp_session(page)
         tools.send("Emulation.setEmulatedVisionDeficiency", {"type": "achromatopsia"})
-    began = monotonic_nanoseconds()
     page.goto(file.resolve().as_uri())
-    sight.opened_seconds = (monotonic_nanoseconds() - began) / 1e9
     try:
         yield sight
     finally:

@@ -41,13 +41,15 @@ def inspect(browser: Browser, site: Path, told: Mapping[str, Any]) -> Seen:
     for phase in phases:
         if (site / phase / "index.html").exists():
             _phase(browser, seen, site, phase)
-    for run in _told_apart(told["runs"]):
+    shown = list(_told_apart(told["runs"]))
+    for run in shown:
         folder = site / "runs" / run["run"]
         _look(browser, seen, site, folder / "index.html", f"run-{run['ruling'].lower()}", whole=True)
         _interactive(browser, seen, site, folder / PAGE_FILE, f"interactive-{run['ruling'].lower()}")
-    for name, light in (("dark", {"dark": True}), ("grey", {"grey": True})):
-        for run in list(_told_apart(told["runs"]))[:1]:
-            _look(browser, seen, site, site / "runs" / run["run"] / "index.html", f"run-{name}", **light)
+    for run in shown[:1]:
+        page = site / "runs" / run["run"] / "index.html"
+        _look(browser, seen, site, page, "run-dark", dark=True)
+        _look(browser, seen, site, page, "run-grey", grey=True)
     return seen
 
 
@@ -71,7 +73,6 @@ def _look(
     **light: bool,
 ) -> None:
     with opened(browser, page, **light) as sight:
-        _common(sight, seen, name)
         if sight.wide():
             seen.problems.append(f"{name}: wider than the window")
         if fits and sight.page.evaluate(_SCROLLS):
@@ -85,8 +86,10 @@ def _look(
         )
         if empty:
             seen.problems.append(f"{name}: {empty} tables are empty")
-        if _faint(sight.page):
-            seen.problems.append(f"{name}: text and paper have too little contrast: {_faint(sight.page)}")
+        faint = _faint(sight.page)
+        if faint:
+            seen.problems.append(f"{name}: text and paper have too little contrast: {faint}")
+        _common(sight, seen, name)
         _shoot(sight, seen, site, name, whole=whole)
 
 

@@ -137,12 +137,13 @@ def test_the_page_names_what_got_worse_and_what_is_flaky(tmp_path: Path) -> None
     rulings = ["KEPT", "KEPT", "BROKEN", "KEPT", "KEPT"]
     sessions = [told(f"2026010{day}T000000", ruling=ruled) for day, ruled in enumerate(rulings, 1)]
     known = remembered(tmp_path / "n.jsonl", *sessions, told("20260109T000000", rto=60.0, lost=2))
-    page = trends_page.html(known, "20260109T000000")
+    found = trends_page.regressions(known, "20260109T000000")
+    page = trends_page.html(known, found)
     assert "rto seconds 60, median 30" in page
     assert "lost writes 2, median 0" in page
     assert "1 of 6" in page
     assert page.count("<circle") == 6 + 6
-    assert trends_page.worse(known, "20260109T000000") == "2 worse than the nights before"
-    assert trends_page.worse(known[:-1], known[-2].session) == ""
-    steady = trends_page.html(known[:-1], known[-2].session)
-    assert "Nothing got worse" in steady
+    assert trends_page.worse(found) == "2 worse than the nights before"
+    calm = trends_page.regressions(known[:-1], known[-2].session)
+    assert trends_page.worse(calm) == ""
+    assert "Nothing got worse" in trends_page.html(known[:-1], calm)
