@@ -184,6 +184,29 @@ def test_nodes_on_a_dead_branch_are_known_and_rewound(nodes: list[PostgresNode])
         until(lambda standby=standby: written(standby) == {1, 3})
 
 
+def test_a_rebuild_that_was_cut_off_before_the_start_can_be_repeated(
+    nodes: list[PostgresNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second pg_rewind brings the node up by itself, to shut it down cleanly, and writes on the other's branch."""
+    first, second, third = replicated(nodes)
+    write(first, 1)
+    until(lambda: {1} == written(second) == written(third))
+    second.promote()
+    write(first, 2)
+    until(lambda: 2 in written(third))
+
+    def dies(upstream: PostgresNode) -> None:
+        raise TwinFault(f"it died before it followed {upstream.name}")
+
+    with monkeypatch.context() as short:
+        short.setattr(third, "start_standby", dies)
+        with pytest.raises(TwinFault, match="it died"):
+            third.rebuild(second)
+    third.rebuild(second)
+    write(second, 3)
+    until(lambda: written(third) == {1, 3})
+
+
 def test_two_that_are_promoted_apart_never_share_a_timeline(nodes: list[PostgresNode]) -> None:
     _, second, third = replicated(nodes)
     second.promote()

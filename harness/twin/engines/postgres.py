@@ -372,8 +372,16 @@ class PostgresNode:
         return self._run("pg_basebackup", "-D", str(directory), *source, "-X", "stream", "-c", "fast", "--no-sync")
 
     def _caught(self, upstream: PostgresNode) -> bool:
+        """Whether this standby follows: one whose own log goes on otherwise receives as well, and applies nothing."""
+        deadline = Deadline(_CATCH_UP_SECONDS)
         try:
             self.wait_until_streaming(_CATCH_UP_SECONDS)
+            # Longer than what pg_rewind's own recovery may have written in that place (two checkpoints, 230 bytes).
+            end = upstream.sql("select pg_logical_emit_message(true, 'rebuilt', repeat(' ', 4096))::text")
+            while not self.sql("select pg_last_wal_replay_lsn() >= $1::pg_lsn", end[0])[0][0]:
+                if deadline.passed:
+                    raise TwinFault(f"{self.name} applies nothing of {upstream.name}'s")
+                real_sleep(_POLL_SECONDS)
         except TwinFault as error:
             self._log.warning("%s after its rewind to %s: %s", self.name, upstream.name, error)
             return False
