@@ -14,10 +14,10 @@ from harness.errors import BadInput
 from harness.expectations import Expectation, Key, parse
 from harness.faults import Fidelity
 from harness.objectives import Objectives
+from harness.phases import PHASES
 from harness.script import Kind, Script
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
-PHASES = ("read_replicas", "active_passive", "active_active")
 
 OWED: Mapping[str, tuple[str, ...]] = {
     "recovery": ("recovery_time", "write_recovery_time"),
@@ -90,7 +90,7 @@ class Entry:
     @property
     def verdicts(self) -> tuple[str, ...]:
         """What its verdicts are of, by the names that :func:`harness.judges.bench.judge` gives them."""
-        return (*self.promises, *(f"{promise} breaks" for promise in self.breaking))
+        return (*self.promises, *map(objectives.breaks, self.breaking))
 
     @property
     def owed(self) -> str:

@@ -29,6 +29,7 @@ from harness.lookout import LOOK, Lookout
 from harness.marks import Marks
 from harness.objectives import PROMISES
 from harness.outlook import phase_of
+from harness.phases import PHASES
 from harness.script import Scenario
 from harness.session import RUNS, owed, reach_survivors, target_file
 from harness.timeline import FAULT, OVER, FaultUndone, Marked, Timeline
@@ -79,8 +80,8 @@ class Order:
                 raise BadInput("--promise", name, "no such promise", f"One of {', '.join(PROMISES)}.")
         if "/" in self.phase:
             catalogue.find(self.phase)
-        elif self.phase and self.phase not in catalogue.PHASES:
-            raise BadInput("--phase", self.phase, "no such phase", f"One of {', '.join(catalogue.PHASES)}.")
+        elif self.phase and self.phase not in PHASES:
+            raise BadInput("--phase", self.phase, "no such phase", f"One of {', '.join(PHASES)}.")
         if self.fault_at and self.fault_until and self.fault_until <= self.fault_at:
             raise BadInput("--fault-until", str(self.fault_until), f"is not after --fault-at {self.fault_at}")
 

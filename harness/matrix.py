@@ -17,13 +17,13 @@ from harness.judges import bench, lapses, sanity, streams, windows
 from harness.judges.loss import losses
 from harness.judges.outage import Recovery, recoveries
 from harness.judges.windows import Window
+from harness.phases import PHASES
 from harness.prices import TODAY, Price
 from harness.record import Record
 from harness.requests import ON_THE_SIDE
 from harness.timeline import AlarmChanged, Decided, of
 from harness.verdicts import Outcome, Ruling
 
-PHASES = {"read_replicas": "7.1", "active_passive": "7.2", "active_active": "7.3"}
 NOT_MEASURED = "not measured"
 STRATEGY = "the strategy"
 """Where a cell comes from that no run can measure."""
@@ -97,21 +97,26 @@ def choose(headers: Mapping[str, Header], version: str) -> list[str]:
 
 
 def measure(runs: Sequence[Run], prices: Mapping[str, Price], version: str) -> Matrix:
-    """The matrix of these runs, chosen by :func:`choose`; runs whose traffic is unfit to judge from are left out."""
+    """The matrix of these runs, chosen by :func:`choose`; runs whose traffic is unfit to judge from are left out.
+
+    A run under which no platform can recover (its clients never let go, nobody was there to decide) says how the
+    service fails, not how fast a design is back: it has no part in recovery times and in who decided.
+    """
     fit = [run for run in runs if not sanity.of_the_traffic(run.record)]
     recent = _recent(fit)
+    recoverable = [run for run in recent if "recovery" not in run.record.header.breaking]
     latency = [run for run in fit if run.record.header.speed == 1]
     others = {run.record.header.phase for run in fit} - {run.record.header.phase for run in latency}
     lines = [
         *_latency_lines("read latency", latency, others, writes=False),
         *_latency_lines("write latency", latency, others, writes=True),
-        *_recovery_lines(recent),
+        *_recovery_lines(recoverable),
         *_by_failure("data loss", recent, _loss),
         *_by_failure("first alarm", recent, _first_alarm),
         _line("lag alarm", "after the lag crossed its threshold", {
             phase: _worst(_cells(of_phase, _lag_alarm)) for phase, of_phase in _phases(recent)
         }),
-        *_by_failure("who decided", recent, _decided),
+        *_by_failure("who decided", recoverable, _decided),
         _line("cost", "by the strategy's own sums", {phase: _cost(prices.get(phase)) for phase in PHASES}),
     ]  # fmt: skip
     return Matrix(version, tuple(lines), tuple(_notes(prices)))

@@ -34,6 +34,11 @@ PROMISES = (
 """Every promise that a scenario may name, each judged by one function of ``harness.judges``."""
 
 
+def breaks(promise: str) -> str:
+    """The name of the verdict on a promise that nobody can keep under this fault: that it breaks is to be shown."""
+    return f"{promise} breaks"
+
+
 @dataclass(frozen=True)
 class Objectives:
     """The figures of one scenario. Spans are AWS time; ratios are 0 to 1."""

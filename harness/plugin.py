@@ -14,9 +14,8 @@ from types import FrameType
 
 import pytest
 
-from harness import record, target
+from harness import phases, record, target
 from harness.card import card_of
-from harness.catalogue import PHASES
 from harness.errors import Aborted, Refused
 from harness.experiment import Experiment
 from harness.gameday import GameDay
@@ -76,8 +75,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def order(item: pytest.Item) -> tuple[int, bool]:
         card = card_of(item.function) if isinstance(item, pytest.Function) else None
-        phase = item.path.parent.name
-        return PHASES.index(phase) if phase in PHASES else len(PHASES), card is not None and card.destructive
+        return phases.rank(item.path.parent.name), card is not None and card.destructive
 
     if all(SCENARIOS in item.path.parents for item in items):
         items.sort(key=order)

@@ -22,7 +22,8 @@ from harness.expectations import Expectation, Key
 from harness.header import read_header
 from harness.heading import AS_FOUND
 from harness.judges import bench
-from harness.matrix import PHASES, Matrix, Run
+from harness.matrix import Matrix, Run
+from harness.phases import PHASES
 from harness.plugin import FINISHED
 from harness.reporting import columns, nights, site, summary, telling
 from harness.reporting import single_file as alone_page

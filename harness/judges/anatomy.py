@@ -79,10 +79,31 @@ class _Mark:
     observer: str
 
 
-def anatomy(record: Record) -> list[Stage]:
-    """The stages of the worst recovery of a run; empty when there was none to take apart."""
+@dataclass(frozen=True)
+class Anatomy:
+    """The stages of one stream's recovery, end to end."""
+
+    operation: str
+    location: str
+    stages: tuple[Stage, ...]
+
+    def rows(self) -> list[dict[str, Number]]:
+        """Its stages as rows of evidence, each with whose recovery it is part of."""
+        return [{"operation": self.operation, "location": self.location, **stage.row()} for stage in self.stages]
+
+
+def anatomies(record: Record) -> list[Anatomy]:
+    """The worst recovery of a run taken apart, and the worst of those with another objective (writes, mostly).
+
+    Undisturbed ones have no stages and are left out.
+    """
     found = recoveries(record)
-    return stages_of(record, worst(found)) if found else []
+    if not found:
+        return []
+    goals = dict.fromkeys(one.objective for one in (worst(found), *found))
+    worsts = [worst([one for one in found if one.objective == goal]) for goal in goals]
+    taken = [Anatomy(one.stream.operation, one.stream.location, tuple(stages_of(record, one))) for one in worsts]
+    return [one for one in taken if one.stages]
 
 
 def stages_of(record: Record, one: Recovery) -> list[Stage]:

@@ -22,6 +22,7 @@ from harness.judges.staleness import bounded_staleness
 from harness.judges.standby import ready_standby
 from harness.judges.world import world
 from harness.judges.writers import automatic, single_writer
+from harness.objectives import breaks
 from harness.record import Record
 from harness.verdicts import Ruling, Verdict
 
@@ -76,7 +77,7 @@ def judge(record: Record) -> list[Verdict]:
 
 def _inverted(verdict: Verdict) -> Verdict:
     """Of a promise that cannot be kept: that it breaks is what had to be shown."""
-    promise = f"{verdict.promise} breaks"
+    promise = breaks(verdict.promise)
     if verdict.ruling is Ruling.BROKEN:
         return replace(verdict, promise=promise, ruling=Ruling.KEPT, reason=f"as it must: {verdict.reason}")
     if verdict.ruling is Ruling.KEPT:

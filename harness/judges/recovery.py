@@ -35,7 +35,7 @@ def recovery(record: Record) -> Verdict:
         reason = f"{reason}; {anatomy.sentence(stages)}"
     evidence = {
         "recovery": [one.row() for one in found],
-        "anatomy": [stage.row() for stage in stages],
+        "anatomy": [row for one in anatomy.anatomies(record) for row in one.rows()],
         "availability": availability(record),
     }
     return Verdict(PROMISE, worst_one.ruling, reason, _figures(record, worst_one), evidence)

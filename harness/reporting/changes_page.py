@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.phases import title
 from harness.reporting import markup
 from harness.verdicts import Ruling
 
@@ -25,7 +26,7 @@ def content(explained: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
     for design in explained:
         name = str(design["design"])
-        body.append(f'<h2 id="{markup.escape(name)}">{markup.escape(name.replace("_", " "))}</h2>')
+        body.append(f'<h2 id="{markup.escape(name)}">{markup.escape(title(name))}</h2>')
         body += [_difference(one) for one in design["differences"]]
         body += ["<h3>What it buys</h3>", _benefits(design["scenarios"])]
     return body

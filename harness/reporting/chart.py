@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.judges import windows
-from harness.judges.anatomy import Stage
+from harness.judges.anatomy import Anatomy
 from harness.record import Record
 from harness.reporting import palette, panels, series
 from harness.reporting.panels import NORMAL, SMALL
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 WIDTH = 12.8
 """Inches; 1280 CSS pixels in the reports, where one point is 1.39 px."""
-LEFT, RIGHT = 1.55, 0.2
+LEFT, RIGHT = 1.9, 0.2
+_LABEL = 31
+"""Letters that stand beside a strip."""
 STRIPS = 14
 """So many strips at most; the interactive page shows them all."""
 
@@ -62,6 +64,8 @@ class _Row:
     unit: str = ""
     shared: bool = True
     """It has the axis of time."""
+    scale: str = ""
+    """What its own axis measures, where it does not share that of time."""
     framed: bool = True
 
 
@@ -72,7 +76,7 @@ class _Strip:
     colours: Mapping[str, str]
 
 
-def draw(record: Record, verdicts: Sequence[Verdict], stages: Sequence[Stage]) -> bytes:
+def draw(record: Record, verdicts: Sequence[Verdict], parts: Sequence[Anatomy]) -> bytes:
     """The chart of a run as SVG. A killed or empty run gives a chart that says what is missing; it never raises."""
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -81,17 +85,17 @@ def draw(record: Record, verdicts: Sequence[Verdict], stages: Sequence[Stage]) -
     with matplotlib.rc_context(_STYLE):
         figure = Figure(facecolor=palette.PAPER)
         FigureCanvasSVG(figure)
-        _compose(figure, record, verdicts, stages)
+        _compose(figure, record, verdicts, parts)
         file = io.BytesIO()
         title = f"{record.header.scenario}: {record.header.title}"
         figure.savefig(file, format="svg", facecolor=palette.PAPER, metadata={"Date": None, "Title": title})
     return _lighter(file.getvalue().decode()).encode()
 
 
-def _compose(figure: Figure, record: Record, verdicts: Sequence[Verdict], stages: Sequence[Stage]) -> None:
+def _compose(figure: Figure, record: Record, verdicts: Sequence[Verdict], parts: Sequence[Anatomy]) -> None:
     shown = series.axis(record)
     brackets = series.brackets(record, verdicts, shown)
-    rows = _rows(record, verdicts, stages, shown, brackets)
+    rows = _rows(record, verdicts, parts, shown, brackets)
     notes = _notes(record)
     head = 0.98 + 0.17 * max(0, len(_verdict_lines(verdicts)) - 1)
     foot = 0.42 + 0.16 * len(notes)
@@ -115,7 +119,7 @@ def _compose(figure: Figure, record: Record, verdicts: Sequence[Verdict], stages
 
 
 def _rows(
-    record: Record, verdicts: Sequence[Verdict], stages: Sequence[Stage], shown: Axis, brackets: Sequence[Bracket]
+    record: Record, verdicts: Sequence[Verdict], parts: Sequence[Anatomy], shown: Axis, brackets: Sequence[Bracket]
 ) -> list[_Row]:
     inches = WIDTH - LEFT - RIGHT
     spans = series.phases(record, shown)
@@ -129,12 +133,15 @@ def _rows(
     if series.lags(record, shown):
         rows.append(_Row(0.85, 0.12, "replica lag", lambda axes: panels.lag(axes, record, shown), "seconds"))
     rows.append(_strips(record, verdicts, shown, inches))
-    if stages:
-        rows.append(
-            _Row(0.5, 0.5, "where the\ntime went", lambda axes: panels.anatomy(axes, stages, inches),
-                 "took / budget", shared=False, framed=False)
-        )  # fmt: skip
-    return rows
+    return rows + [_anatomy(part, inches, first=part is parts[0]) for part in parts]
+
+
+def _anatomy(part: Anatomy, inches: float, *, first: bool) -> _Row:
+    return _Row(
+        0.5, 0.5, "where the\ntime went" if first else "", lambda axes: panels.anatomy(axes, part.stages, inches),
+        "took / budget", shared=False, framed=False,
+        scale=f"seconds from the fault to the recovery of {part.operation} from {part.location}",
+    )  # fmt: skip
 
 
 def _location(record: Record, place: str, shown: Axis, limits: tuple[float, float]) -> list[_Row]:
@@ -183,7 +190,7 @@ def _frame(axes: Axes, row: _Row, shown: Axis | None, *, last: bool) -> None:
     if not row.framed:
         axes.tick_params(left=False, labelleft=False)
     if shown is None:
-        axes.set_xlabel("seconds from the fault to the recovery", fontsize=SMALL, color=palette.FAINT, labelpad=1)
+        axes.set_xlabel(row.scale, fontsize=SMALL, color=palette.FAINT, labelpad=1)
         return
     axes.set_xlim(shown.began, shown.ended)
     axes.tick_params(labelbottom=last, bottom=last or row.framed)
@@ -304,7 +311,8 @@ def _limits(record: Record, shown: Axis) -> tuple[float, float]:
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= 24 else f"{label[:12]}…{label[-11:]}"
+    """A name's end: its beginning is mostly that of the platform, which all of them have."""
+    return label if len(label) <= _LABEL else f"…{label[-_LABEL + 1 :]}"
 
 
 _NUMBER = re.compile(r"(\d+\.\d\d)\d+")

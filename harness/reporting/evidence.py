@@ -126,13 +126,13 @@ def _noticed(dossier: Dossier) -> str:
 
 
 def _stages(run: Run) -> str:
-    told = []
+    told: dict[str, list[str]] = {}
     for stage in run["anatomy"]:
-        took, budget = stage.get("seconds"), stage.get("budget_seconds")
-        if isinstance(took, int | float):
-            within = f" (budget {budget:g} s)" if isinstance(budget, int | float) else ""
-            told.append(f"{stage['stage']} {took:.1f} s{within}")
-    return markup.escape(", ".join(told))
+        budget = stage["budget_seconds"]
+        within = "" if budget is None else f" (budget {budget:g} s)"
+        whose = f"{stage['operation']} from {stage['location']}"
+        told.setdefault(whose, []).append(f"{stage['stage']} {stage['seconds']:.1f} s{within}")
+    return "<br>".join(markup.escape(f"{whose}: {', '.join(parts)}") for whose, parts in told.items())
 
 
 def _lost(run: Run) -> str:

@@ -40,6 +40,8 @@ hr {{ margin: 48px 0 24px; border: 0; border-top: 2px solid var(--rule); }}
 .short th {{ white-space: nowrap; padding-right: 18px; }}
 .signs b {{ display: inline-block; width: 15px; margin-right: 1px; text-align: center; color: #fff; font-size: 12px; }}
 del {{ text-decoration-color: {Ruling.BROKEN.colour}; }} ins {{ text-decoration: none; font-weight: 600; }}
+.nights {{ table-layout: fixed; min-width: 1200px; }} .nights th:nth-child(2) {{ width: 255px; }}
+.nights th:nth-child(3) {{ width: 105px; }} .nights th:nth-child(n+4) {{ width: 195px; }}
 .trend {{ color: var(--faint); vertical-align: middle; }}
 details {{ margin: 8px 0; }} summary {{ cursor: pointer; }}
 """

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from harness.matrix import PHASES, Cell, Line, Matrix
+from harness.matrix import Cell, Line, Matrix
+from harness.phases import PHASES, title
 from harness.reporting import markup
 
 MATRIX_FILE = "matrix.html"
 _CAPTION = (
     "From the newest finished run of each scenario; where several speak of the same, the worst is told. Recovery time: "
     "from the fault to the first request from which the service stays good, in brackets by how much it may have been "
-    "shorter. Times are AWS time. Latency: the steady state at speed 1."
+    "shorter; runs under which no platform can recover are left out. Times are AWS time. Latency: the steady state at "
+    "speed 1."
 )
 
 
 def markdown(matrix: Matrix) -> str:
     """The matrix as a table; each cell is followed by the number of its runs, which are listed below."""
     numbers = _numbers(matrix)
-    heads = ["", "", *(f"{number} {phase.replace('_', ' ')}" for phase, number in PHASES.items())]
+    heads = ["", "", *map(title, PHASES)]
     lines = [f"## Decision matrix, measured ({matrix.version})", "", _row(heads), "|---" * len(heads) + "|"]
     for group, line in _grouped(matrix):
         cells = [f"{cell.text}{_marks(cell, numbers)}" for cell in line.cells.values()]
@@ -37,10 +39,7 @@ def html(matrix: Matrix, pages: Mapping[str, str] = MappingProxyType({})) -> str
 
 def content(matrix: Matrix, pages: Mapping[str, str]) -> list[str]:
     """The page without its frame."""
-    heads = "".join(
-        f"<th>{head}</th>"
-        for head in ("", "", *(f"{number} {phase.replace('_', ' ')}" for phase, number in PHASES.items()))
-    )
+    heads = "".join(f"<th>{head}</th>" for head in ("", "", *map(title, PHASES)))
     rows = "\n".join(
         f"<tr><td>{markup.escape(group)}</td><td>{markup.escape(line.what)}</td>"
         f"{''.join(_cell(cell, pages) for cell in line.cells.values())}</tr>"

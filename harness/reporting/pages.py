@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from harness import phases
+from harness.objectives import breaks
 from harness.reporting import evidence, figures, markup
 from harness.reporting.phase_report import PhaseReport, variables
 from harness.reporting.telling import PAGE_FILE, VERDICT_FILE
@@ -68,9 +70,8 @@ def _card(phase: Phase, *, beside: bool) -> str:
         f"<p>{markup.badge(Ruling.UNKNOWN)} {markup.escape(name)}: ended before there was a run to judge</p>"
         for name in phase.unjudged
     )
-    title = markup.escape(phase.name.replace("_", " "))
     return (
-        f'<section class="card"><h2>{title} {markup.badge(phase.ruling)}</h2>\n'
+        f'<section class="card"><h2>{markup.escape(phases.title(phase.name))} {markup.badge(phase.ruling)}</h2>\n'
         f'<p class="faint">{markup.escape(about(phase.runs))}</p>\n{listed}\n{missing}{link}</section>'
     )
 
@@ -86,12 +87,13 @@ def _row(run: Run, *, beside: bool) -> str:
     folder = f"runs/{quote(run['run'])}"
     page = f"{folder}/{INDEX_FILE}" if beside else f"#{run['run']}"
     recovered = [found, *_others(run)]
+    owed = not any(verdict["promise"] == breaks("recovery") for verdict in run["verdicts"])
     lost, taken = figures.count(found, "lost"), found.get("acknowledged_writes")
     cells = [
         markup.badge(Ruling[run["ruling"]]),
         f'<a href="{page}">{markup.escape(evidence.title(run))}</a>{_ended(run)}',
         "<br>".join(_recovery(one) for one in recovered),
-        "<br>".join(_objective(one) for one in recovered),
+        "<br>".join(_objective(one) for one in recovered) if owed else "cannot be kept",
         f"{lost} of {taken}" if lost and taken is not None else lost,
         figures.alarm(found),
     ]

@@ -22,6 +22,10 @@ SMALL, NORMAL = 7.5, 8.5
 _LETTER = 0.60
 """The mean width of a letter, in parts of its size: enough to tell whether a word fits."""
 _BOLD = 0.68
+_HEADROOM = 1.4
+"""So much higher than the highest lag is its panel: the names of the lines stand above them all."""
+_MULTIPLE = 4
+"""A budget is shown up to so many times the time that was needed."""
 MARKERS = {
     "lost": ("x", "×"),
     "stranded": ("v", "▽"),
@@ -72,19 +76,14 @@ def lag(axes: Axes, record: Record, shown: Axis) -> None:
     for number, (replica, (times, values)) in enumerate(series.lags(record, shown).items()):
         colour = palette.LINES[number % len(palette.LINES)]
         dash = palette.DASHES[number % len(palette.DASHES)]
-        axes.plot(times, values, color=colour, linestyle=dash, linewidth=1.2, marker=".", markersize=2.5)
+        axes.plot(times, values, color=colour, linestyle=dash, linewidth=1.2, marker=".", markersize=2.5, label=replica)
         highest = max(highest, float(values.max()))
-        place = int(values.argmax())
-        side = "right" if times[place] > shown.began + shown.span * 0.7 else "left"
-        axes.annotate(
-            replica, (times[place], values[place]), xytext=(-4 if side == "right" else 4, 2),
-            textcoords="offset points", fontsize=SMALL, color=colour, ha=side, va="bottom",
-        )  # fmt: skip
-    axes.axhline(threshold, color=palette.BAD, linewidth=0.9, linestyle=(0, (4, 2)))
-    axes.text(
-        shown.began, threshold, f" threshold {threshold:g} s", fontsize=SMALL, color=palette.BAD, va="bottom", ha="left"
-    )
-    axes.set_ylim(0, highest * 1.3)
+    axes.axhline(threshold, color=palette.BAD, linewidth=0.9, linestyle=(0, (4, 2)), label=f"threshold {threshold:g} s")
+    axes.set_ylim(0, highest * _HEADROOM)
+    axes.legend(
+        loc="upper left", ncols=len(axes.lines), facecolor=palette.PAPER, framealpha=0.85, edgecolor="none",
+        fontsize=SMALL, handlelength=2.2, columnspacing=1.6, handletextpad=0.5, borderpad=0, borderaxespad=0.2,
+    )  # fmt: skip
     axes.yaxis.set_major_locator(_ticks(3))
 
 
@@ -96,13 +95,14 @@ def phases(axes: Axes, spans: Sequence[Span], shown: Axis, inches: float) -> Non
     for span in spans:
         name = span.text.replace("_", " ")
         width = (len(name) * SMALL * _LETTER + 6) / per_second
-        row = 0 if ends[0] <= span.began else 1
-        fits = ends[row] <= span.began
+        late = span.began + width > shown.ended
+        left = span.began - width if late else span.began
+        row = 0 if ends[0] <= left else 1
+        fits = ends[row] <= left
         axes.axvline(span.began, ymax=0.5 if row and fits else 1.0, color=palette.FAINT, linewidth=0.7)
         if fits:
-            late = span.began + width > shown.ended
             beside(axes, span.began, 1.5 - row, name, palette.INK, "right" if late else "left")
-            ends[row] = span.began + width
+            ends[row] = left + width
 
 
 def bracket(axes: Axes, found: Bracket, shown: Axis, inches: float) -> None:
@@ -124,7 +124,7 @@ def bracket(axes: Axes, found: Bracket, shown: Axis, inches: float) -> None:
     took = f"RTO {found.ended - found.began:.1f} s" if found.recovered else f"down {found.ended - found.began:.1f} s"
     sure = f" (up to {found.error:.1f} s less)" if found.error else ""
     owed = "" if found.objective is None else f", objective {found.objective:g} s"
-    whole = f"{took}{sure}, {found.text}{owed}"
+    named = f"{took}{sure}, {found.text}"
     first = min(goal, shown.ended) if goal is not None and goal > ended else shown.ended
     places = (
         (ended, first - ended, "left"),
@@ -132,7 +132,7 @@ def bracket(axes: Axes, found: Bracket, shown: Axis, inches: float) -> None:
         (found.began, found.began - shown.began, "right"),
         ((found.began + ended) / 2, ended - found.began, "center"),
     )
-    for text, (place, room, side) in product((whole, f"{took}{sure}", took), places):
+    for text, (place, room, side) in product((f"{named}{owed}", named, f"{took}{sure}", took), places):
         if (len(text) * SMALL * _BOLD + 8) * shown.span / (inches * 72) <= room:
             beside(axes, place, 0.5, text, colour, side, weight="bold")
             return
@@ -180,33 +180,38 @@ def writes(axes: Axes, row: float, marks: Sequence[Mark]) -> None:
 
 
 def anatomy(axes: Axes, stages: Sequence[Stage], inches: float) -> None:
-    """Where the recovery time went, above the budget of each part, end to end on an axis of its own."""
+    """Where the recovery time went, above the budget of each part, end to end on an axis of its own.
+
+    Budgets that are a multiple of what was needed run out of the picture, with an arrow, or nobody could read the rest.
+    """
     took = [(stage.name, stage.duration.seconds) for stage in stages]
     budgets = [(stage.name, stage.budget.seconds if stage.budget else 0.0) for stage in stages]
-    longest = max(sum(length for _, length in bar) for bar in (took, budgets))
-    axes.set_xlim(0, longest or 1)
+    needed, allowed = (sum(length for _, length in bar) for bar in (took, budgets))
+    shown = max(needed, min(allowed, _MULTIPLE * needed)) or allowed or 1.0
+    axes.set_xlim(0, shown)
     axes.set_ylim(0, 2)
     for row, bar, solid in ((1.0, took, True), (0.0, budgets, False)):
         began = 0.0
         for name, length in bar:
-            if not length:
+            if not length or began >= shown:
                 continue
+            room, more = min(length, shown - began), " →" if began + length > shown else ""
             colour = palette.stage(name)
             axes.broken_barh(
-                [(began, length)], (row + 0.08, 0.84), facecolor=colour if solid else "none",
+                [(began, room)], (row + 0.08, 0.84), facecolor=colour if solid else "none",
                 edgecolor=palette.PAPER if solid else colour, linewidth=0.8 if solid else 1.6,
             )  # fmt: skip
-            texts = (f"{name} {length:.1f} s", f"{length:.1f}")
-            text = next((one for one in texts if _fits(one, length, longest, inches)), "")
+            texts = (f"{name} {length:.1f} s{more}", f"{length:.1f}{more}")
+            text = next((one for one in texts if _fits(one, room, shown, inches)), "")
             ink = palette.on(colour) if solid else palette.INK
-            axes.text(began + length / 2, row + 0.5, text, fontsize=SMALL, color=ink, ha="center", va="center")
+            axes.text(began + room / 2, row + 0.5, text, fontsize=SMALL, color=ink, ha="center", va="center")
             began += length
-    if not any(length for _, length in budgets):
+    if not allowed:
         axes.text(0, 0.5, "no budget was computed for this failure", fontsize=SMALL, color=palette.FAINT, va="center")
 
 
-def _fits(text: str, length: float, longest: float, inches: float) -> bool:
-    return len(text) * SMALL * _LETTER + 4 <= length / longest * inches * 72
+def _fits(text: str, length: float, shown: float, inches: float) -> bool:
+    return len(text) * SMALL * _LETTER + 4 <= length / shown * inches * 72
 
 
 def nothing(axes: Axes, text: str) -> None:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from harness import phases
 from harness.comparison import Comparison
 from harness.matrix import Matrix
 from harness.reporting import (
@@ -99,11 +100,11 @@ def build(
     (site / VERDICT_FILE).write_text(json.dumps(told, indent=1) + "\n")
     sessions = {one.folder.parent.name for one in finished}
     found = results.read(results_folder, sessions) if results_folder.is_dir() else []
-    names = dict.fromkeys([*(run["phase"] for run in told["runs"]), *(one.phase for one in found)])
-    phases = [_phase(name, told, found, results_folder, site) for name in names]
+    names = {*(run["phase"] for run in told["runs"]), *(one.phase for one in found)}
+    cards = [_phase(name, told, found, results_folder, site) for name in phases.ordered(names)]
     known = nights.remember(site.parent / HISTORY / NIGHTS_FILE, told)
     compared = trends_page.regressions(known, max(sessions, default=""))
-    built = Site(site / pages.INDEX_FILE, told, phases, finished, known, compared, matrix, changes)
+    built = Site(site / pages.INDEX_FILE, told, cards, finished, known, compared, matrix, changes)
     _write(built, site)
     return built
 

@@ -15,7 +15,7 @@ import allure
 from harness import files
 from harness.errors import Unreadable
 from harness.judges import windows, world
-from harness.judges.anatomy import Stage, anatomy
+from harness.judges.anatomy import Anatomy, anatomies
 from harness.record import Record
 from harness.reporting import chart, interactive, markup, references
 from harness.verdicts import Outcome, Ruling, Verdict, exit_code, worst
@@ -74,9 +74,9 @@ class _Word:
 
 def save(folder: Path, record: Record, verdicts: Sequence[Verdict]) -> None:
     """Write ``verdict.json``, the chart and the interactive page into the run's folder."""
-    stages = anatomy(record)
-    files.put(folder / VERDICT_FILE, json.dumps(to_json(record, verdicts, stages), indent=1) + "\n")
-    (folder / CHART_FILE).write_bytes(chart.draw(record, verdicts, stages))
+    parts = anatomies(record)
+    files.put(folder / VERDICT_FILE, json.dumps(to_json(record, verdicts, parts), indent=1) + "\n")
+    (folder / CHART_FILE).write_bytes(chart.draw(record, verdicts, parts))
     (folder / PAGE_FILE).write_text(interactive.page(record, verdicts))
 
 
@@ -92,7 +92,7 @@ def saved(folder: Path) -> tuple[Verdict, ...] | None:
         raise Unreadable(f"{path}: {error}", "Judge the run again.") from error
 
 
-def to_json(record: Record, verdicts: Sequence[Verdict], stages: Sequence[Stage]) -> dict[str, Any]:
+def to_json(record: Record, verdicts: Sequence[Verdict], parts: Sequence[Anatomy]) -> dict[str, Any]:
     """One run's verdicts as plain JSON values, versioned."""
     header = record.header
     age = header.client.connection_age
@@ -130,7 +130,7 @@ def to_json(record: Record, verdicts: Sequence[Verdict], stages: Sequence[Stage]
             }
             for verdict in verdicts
         ],
-        "anatomy": [stage.row() for stage in stages],
+        "anatomy": [row for part in parts for row in part.rows()],
         "feasibility": dict(header.feasibility),
         "damage": list(record.damage),
         "world": world.to_json(record),
@@ -182,7 +182,8 @@ def description(folder: Path, record: Record, verdicts: Sequence[Verdict]) -> st
     shown.append(f'<p><a href="{pages}/{PAGE_FILE}">every request and event</a> ·')
     shown.append(f'<a href="{pages}/index.html">the evidence</a></p>')
     shown += [_paragraph(verdict) for verdict in verdicts]
-    shown.append(markup.folded("where the time went", markup.table([stage.row() for stage in anatomy(record)], SHORT)))
+    stages = [row for part in anatomies(record) for row in part.rows()]
+    shown.append(markup.folded("where the time went", markup.table(stages, SHORT)))
     for verdict in verdicts:
         name = verdict.promise.replace("_", " ")
         shown += [

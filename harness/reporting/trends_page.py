@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
 
+from harness import phases
 from harness.comparison import Comparison
 from harness.reporting import figures, markup, nights
 from harness.reporting.nights import LAST, Night
@@ -38,20 +39,28 @@ def content(known: Sequence[Night], found: Comparison) -> list[str]:
     """The page without its frame."""
     marked = {(one.group, one.figure) for one in found.trends if one.regressed}
     marked |= {(one.group, "ruling") for one in found.changes if one.regressed}
-    ordered = sorted(known, key=attrgetter("group", "run"))
-    groups = {name: list(own) for name, own in groupby(ordered, attrgetter("group"))}
-    heads = ("scenario", f"last {LAST} nights", "not as usual", *(title for title, _ in figures.TRENDS.values()))
-    rows = "\n".join(_row(name, own[-LAST - 1 :], marked) for name, own in groups.items())
-    head = "".join(f"<th>{markup.escape(one)}</th>" for one in heads)
     told = [f"<li>{markup.escape(line)}</li>" for line in _worse(found)]
     return [
         "<h1>From night to night</h1>",
         f"<ul>{''.join(told)}</ul>" if told else "<p>Nothing got worse in the newest session.</p>",
-        f'<div class="wide"><table><tr>{head}</tr>\n{rows}</table></div>',
+        *(
+            _table(phase, [one for one in known if one.phase == phase], marked)
+            for phase in phases.ordered(one.phase for one in known)
+        ),
         f'<p class="faint">{markup.escape(found.rule)} Times need {nights.FEWEST} nights before them, writes one. '
         "<em>Not as usual</em>: how many of these nights came out otherwise than most of them, as a flaky scenario "
         "does. A figure without a point in a night could not be told there.</p>",
     ]
+
+
+def _table(phase: str, known: Sequence[Night], marked: set[tuple[str, str]]) -> str:
+    """A phase's scenarios, a row for each design, target and speed that it was played with."""
+    groups = groupby(sorted(known, key=attrgetter("group", "run")), attrgetter("group"))
+    heads = ("scenario", f"last {LAST} nights", "not as usual", *(title for title, _ in figures.TRENDS.values()))
+    rows = "\n".join(_row(name, list(own)[-LAST - 1 :], marked) for name, own in groups)
+    head = "".join(f"<th>{markup.escape(one)}</th>" for one in heads)
+    title = markup.escape(phases.title(phase))
+    return f'<h2>{title}</h2><div class="wide"><table class="nights"><tr>{head}</tr>\n{rows}</table></div>'
 
 
 def _worse(found: Comparison) -> Iterable[str]:
@@ -75,12 +84,17 @@ def _row(group: str, own: Sequence[Night], marked: set[tuple[str, str]]) -> str:
     )
     ill = f" {markup.badge(Ruling.BROKEN, 'worse')}" if (group, "ruling") in marked else ""
     cells = [
-        markup.escape(group.replace("_", " ").replace(".", ": ", 1)),
+        f'{markup.escape(own[-1].title.rstrip("."))}<br><span class="faint">{markup.escape(_unlike(group))}</span>',
         f'<span class="signs">{signs}</span>{ill}',
         f"{odd} of {len(own)}",
         *(_figure(own, name, unit, worse=(group, name) in marked) for name, (_, unit) in figures.TRENDS.items()),
     ]  # fmt: skip
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _unlike(group: str) -> str:
+    """What a group's title does not tell: the scenario's own name, and with what it was played."""
+    return group.partition(".")[2].replace("_", " ").replace(".", ", ", 1)
 
 
 def _figure(own: Sequence[Night], name: str, unit: str, *, worse: bool) -> str:

@@ -11,8 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from harness.catalogue import PHASES
 from harness.clock import monotonic_nanoseconds
+from harness.phases import PHASES
 from harness.script import Kind
 from tests.aws_calls import acts
 from tests.aws_calls.acts import KINDS, LOST, SILENCED, SPEED, Stage, on_twin, words

@@ -36,6 +36,11 @@ class Sight:
         found: bool = self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1")
         return found
 
+    def cut_off(self) -> list[str]:
+        """Of a picture, the texts that reach beyond its edge."""
+        found: list[str] = self.page.evaluate(_CUT_OFF)
+        return found
+
     def overlaps(self) -> list[str]:
         """Pairs of texts that lie on one another, as the words that do."""
         found: list[str] = self.page.evaluate(_OVERLAPS)
@@ -44,7 +49,7 @@ class Sight:
 
 _OVERLAPS = """() => {
   const boxes = [];
-  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const texts = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
     const node = texts.currentNode;
     if (!node.data.trim() || !node.parentElement.checkVisibility()) continue;
@@ -62,6 +67,16 @@ _OVERLAPS = """() => {
       if (across > 3 && down > 4) found.push(boxes[i][1] + " / " + boxes[j][1]);
     }
   return found;
+}"""
+
+
+_CUT_OFF = """() => {
+  const edge = document.documentElement.getBoundingClientRect();
+  return Array.from(document.querySelectorAll("text"))
+    .filter(one => { const box = one.getBoundingClientRect();
+                     return box.left < edge.left - 1 || box.right > edge.right + 1 ||
+                            box.top < edge.top - 1 || box.bottom > edge.bottom + 1; })
+    .map(one => one.textContent.trim());
 }"""
 
 

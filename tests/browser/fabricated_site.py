@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from harness import explanation, matrix
+from harness import explanation
 from harness.judges import bench
+from harness.phases import PHASES
 from harness.reporting import site, telling
 from harness.reporting.finished import Finished
 from harness.reporting.site import Site
@@ -41,5 +42,5 @@ def make(home: Path) -> Site:
                        "stop": 1_700_000_020_000}],
         }  # fmt: skip
         (results / f"uuid-{kind}-result.json").write_text(json.dumps(told))
-    changes = [explanation.explain(name).to_json() for name in matrix.PHASES]
+    changes = [explanation.explain(name).to_json() for name in PHASES]
     return site.build(results, home / "site", finished, None, changes)

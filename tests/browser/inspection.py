@@ -10,7 +10,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page
 
 from harness.clock import monotonic_nanoseconds
-from harness.reporting.telling import PAGE_FILE
+from harness.reporting.telling import CHART_FILE, PAGE_FILE
 from harness.verdicts import Ruling
 from tests.browser.browser import HEIGHT, Sight, opened
 
@@ -41,6 +41,8 @@ def inspect(browser: Browser, site: Path, told: Mapping[str, Any]) -> Seen:
     for phase in phases:
         if (site / phase / "index.html").exists():
             _phase(browser, seen, site, phase)
+    for run in told["runs"]:
+        _chart(browser, seen, site / "runs" / run["run"] / CHART_FILE, run["run"].rpartition("/")[2])
     shown = list(_told_apart(told["runs"]))
     for run in shown:
         folder = site / "runs" / run["run"]
@@ -91,6 +93,14 @@ def _look(
             seen.problems.append(f"{name}: text and paper have too little contrast: {faint}")
         _common(sight, seen, name)
         _shoot(sight, seen, site, name, whole=whole)
+
+
+def _chart(browser: Browser, seen: Seen, picture: Path, name: str) -> None:
+    """A chart is a picture to the pages that show it: its words can only be looked at in a page of its own."""
+    with opened(browser, picture) as sight:
+        seen.problems += [f"{name}: texts overlap in the chart: {pair}" for pair in sight.overlaps()]
+        seen.problems += [f"{name}: cut off in the chart: {text}" for text in sight.cut_off()]
+        _common(sight, seen, f"{name}'s chart")
 
 
 def _common(sight: Sight, seen: Seen, name: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import statistics
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from harness.clock import seconds
+from harness.clock import monotonic_nanoseconds, seconds
 from harness.twin.designs import catalogue
 from harness.twin.designs.model import ReplicationGroup
 from tests.contract.caches import Caches, caches
@@ -231,6 +232,16 @@ def test_what_elasticache_restricts_is_refused_and_client_pause_is_not(lone: Cac
     with pytest.raises(TimeoutError):
         lone.stage.network.connect("us-east-1a-app", (lone.addresses(endpoint)[0], 6379), seconds(2)).recv(1)
     assert lone.writes(endpoint), "a paused write must go on when the pause ends"
+
+
+def test_a_blocking_command_ends_as_soon_after_its_time_as_it_would_at_speed_one(lone: Caches) -> None:
+    endpoint, late = lone.primary(LONE), []
+    for number in range(9):
+        waits = 0.1 + 0.013 * number  # so that none begins where Redis's own timer stands for another
+        began = monotonic_nanoseconds()
+        assert lone.say(endpoint, f"BRPOP nothing {waits}") == "*-1"
+        late.append((monotonic_nanoseconds() - began) / 1e9 - waits)
+    assert statistics.median(late) < 0.02, "Redis looks ten times an AWS second for what has waited long enough"
 
 
 def test_a_rebooted_replica_comes_back_and_is_filled_again(pair: Caches) -> None:

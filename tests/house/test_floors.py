@@ -20,6 +20,7 @@ FLOORS = {
     "harness.faults": 1,
     "harness.objectives": 1,
     "harness.expectations": 1,
+    "harness.phases": 1,
     "harness.prices": 1,
     "harness.verdicts": 1,
     "harness.configuration": 1,

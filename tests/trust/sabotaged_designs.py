@@ -25,6 +25,7 @@ from harness.cloud.session import Cloud
 from harness.errors import CloudFault, TwinFault, Unreadable
 from harness.expectations import Expectation
 from harness.judges.bench import judge
+from harness.phases import PHASES
 from harness.reporting import columns
 from harness.reporting.finished import Finished
 from harness.twin import root
@@ -195,7 +196,7 @@ def spare(stage: Stage, paths: Sequence[str]) -> list[Row]:
 
 def table(stage: Stage, mutations: Sequence[Mutation]) -> Iterator[Row]:
     """Every row, phase after phase, as soon as it is known."""
-    for phase in catalogue.PHASES:
+    for phase in PHASES:
         chosen = [one for one in mutations if one.phase == phase]
         entries = [catalogue.find(path) for path in dict.fromkeys(one.scenario for one in chosen)]
         if entries:

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from harness import catalogue, explanation, gameday
 from harness.clock import Clock, Duration, seconds
 from harness.objectives import PROMISES
+from harness.phases import PHASES
 from harness.reporting import chart, interactive
 from harness.reporting.finished import Finished
 from harness.twin.app import gateway
@@ -38,7 +39,7 @@ def run(*verdicts: Verdict, outcome: Outcome = Outcome.FINISHED) -> list[Finishe
 
 def test_there_are_enough_and_of_every_phase() -> None:
     assert len(MUTATIONS) >= 25
-    assert {one.phase for one in MUTATIONS.values()} == set(catalogue.PHASES)
+    assert {one.phase for one in MUTATIONS.values()} == set(PHASES)
 
 
 def test_every_promise_is_broken_by_one_or_it_is_said_why_none_can() -> None:

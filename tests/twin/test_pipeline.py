@@ -122,6 +122,17 @@ def test_a_workers_lost_connection_is_made_again_only_when_hardened(rig: Rig) ->
         rig.writer.sql("truncate events, processed_events, action_results, executed_jobs")
 
 
+def test_a_worker_that_waits_long_for_a_job_runs_it_when_it_comes(rig: Rig) -> None:
+    _, client = rig.gateway()
+    client.sign_up()
+    client.ask("POST", "/api/v1/triggers", MATCHING)
+    rig.start("action-workers", AS_WRITTEN)
+    real_sleep(3)  # one that loses its connection by waiting never gets it back
+    rig.start("event-processor")
+    rig.writer.sql("insert into events (chain_id, registry, block) values (8453, 'identity', 1)")
+    wait(lambda: rig.count("select count(*) from action_results") == 1)
+
+
 def test_the_elected_indexer_has_a_successor(rig: Rig) -> None:
     first = rig.start("ponder-indexer")
     wait(lambda: rig.count("select count(*) from events") >= 2)

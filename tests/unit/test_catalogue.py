@@ -8,6 +8,7 @@ from harness import catalogue
 from harness.errors import BadInput
 from harness.faults import Blackhole, Fidelity
 from harness.objectives import PROMISES, Objectives
+from harness.phases import PHASES
 from harness.script import Kind
 from harness.topology import LoadBalancer
 
@@ -101,7 +102,7 @@ def test_promises_that_must_break_are_verdicts_of_their_own():
 
 
 def test_objectives_of_a_scenario_that_there_is_not_are_bad_input(tmp_path, monkeypatch):
-    for folder in catalogue.PHASES:
+    for folder in PHASES:
         (tmp_path / folder).symlink_to(catalogue.SCENARIOS / folder)
     text = (catalogue.SCENARIOS / "objectives.toml").read_text()
     (tmp_path / "objectives.toml").write_text(text.replace("the_primary_region_is_lost", "a_primary_region_is_lost"))

@@ -54,6 +54,15 @@ def test_recovery_is_told_by_failure_and_by_reads_and_writes(matrix):
     assert cell(matrix, "recovery time", "lose region, writes", "active_active").text == NOT_MEASURED
 
 
+def test_a_run_that_no_platform_can_recover_from_says_nothing_of_a_designs_recovery(runs):
+    stubborn = Run(DARK, replace(runs[DARK].record, header=replace(runs[DARK].record.header, breaking=("recovery",))))
+    told = measure([stubborn, runs[LOST]], PRICES, "hardened")
+    lines = [line.what for line in told.lines if line.group in ("recovery time", "who decided")]
+    assert lines
+    assert not [what for what in lines if "load balancer" in what]
+    assert cell(told, "data loss", "blackhole load balancer").values["lost_writes"] == 0
+
+
 def test_loss_alarms_and_who_decided_are_told_by_failure(matrix):
     lost = cell(matrix, "data loss", "lose region")
     assert lost.values["lost_writes"] == 4

@@ -4,7 +4,7 @@ import pytest
 
 from harness.catalogue import SCENARIOS
 from harness.errors import BadInput
-from harness.matrix import PHASES
+from harness.phases import PHASES
 from harness.prices import TODAY, Price, parse
 
 

@@ -23,6 +23,8 @@ PORT = 6379
 _CONTROLLER = "controller"
 _START_SECONDS = 10
 _ADMIN_SECONDS = 2
+_TICKS, _MOST_TICKS = 10, 500
+"""How often a second Redis looks for commands that have blocked long enough: by default, and at the most."""
 _REFUSED = (
     "bgrewriteaof bgsave config debug migrate replicaof save slaveof shutdown sync psync replconf failover module "
     "acl|setuser acl|deluser acl|load acl|save cluster|meet cluster|forget cluster|failover cluster|reset "
@@ -38,6 +40,7 @@ save ""
 appendonly no
 protected-mode no
 maxmemory 64mb
+hz $ticks
 loglevel notice
 shutdown-timeout 0
 repl-diskless-sync yes
@@ -157,6 +160,7 @@ class RedisNode:
             address=self.address,
             backplane=self.backplane,
             port=PORT,
+            ticks=min(_MOST_TICKS, round(_TICKS * self._clock.speed)),
             folder=self._folder,
             controller=_CONTROLLER,
             refused=" ".join(f"-{command}" for command in _REFUSED.split()),

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from harness.clock import Duration, seconds
-from harness.judges.anatomy import STAGES, Stage, anatomy, sentence, stages_of
+from harness.judges.anatomy import STAGES, Stage, anatomies, sentence, stages_of
 from harness.judges.outage import Recovery
 from harness.judges.spells import Spell
 from harness.judges.streams import Stream, Turn
 from harness.judges.windows import windows
+from harness.objectives import Objectives
 from harness.record import Record
 from harness.timeline import (
     AlarmChanged,
@@ -273,7 +274,23 @@ def test_of_several_spells_the_longest_is_taken_apart_and_what_was_over_before_i
 
 def test_an_undisturbed_stream_has_no_stages() -> None:
     assert apart(record()) == []
-    assert anatomy(told(*story(struck=30.1, undone=30.2))) == []
+    assert anatomies(told(*story(struck=30.1, undone=30.2))) == []
+
+
+def test_reads_and_writes_with_objectives_of_their_own_are_taken_apart_each_by_itself() -> None:
+    def down(location: str, operation: str, second: float) -> bool:
+        until = {("america", "create_trigger"): 90, ("europe", "create_trigger"): 80, ("europe", "ponder_events"): 50}
+        return 30 <= second < until.get((location, operation), 0)
+
+    def taken(**objectives) -> list[tuple[str, str, float]]:
+        parts = anatomies(record(bad=down, objectives=Objectives(**objectives)))
+        return [(one.operation, one.location, sum(stage.duration.seconds for stage in one.stages)) for one in parts]
+
+    writes = ("create_trigger", "america", pytest.approx(60, abs=2.5))
+    assert taken() == [writes]
+    both = {"write_recovery_time": seconds(300), "write_recovery_source": "AWS"}
+    assert taken(**both) == [("ponder_events", "europe", pytest.approx(20, abs=2.5)), writes]
+    assert [row["operation"] for one in anatomies(record(bad=down)) for row in one.rows()] == ["create_trigger"] * 5
 
 
 NEVER = "had not come when the fault was undone"

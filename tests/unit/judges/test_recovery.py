@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.clock import seconds
-from harness.judges.anatomy import STAGES, anatomy, sentence, stages_of
+from harness.judges.anatomy import STAGES, anatomies, sentence, stages_of
 from harness.judges.bench import judge, judge_one
 from harness.judges.outage import recoveries, worst
 from harness.judges.recovery import availability, recovery
@@ -105,8 +105,8 @@ def test_an_outage_that_the_failover_brings_counts_from_its_own_beginning() -> N
     assert verdict.ruling is Ruling.KEPT
     assert verdict.figures["rto_seconds"] == pytest.approx(20, abs=3)
     assert "after the fault on" in verdict.reason
-    stages = anatomy(run(lambda location, operation, second: 100 <= second < 120))
-    assert sum(stage.duration.seconds for stage in stages) == pytest.approx(20, abs=3)
+    (one,) = anatomies(run(lambda location, operation, second: 100 <= second < 120))
+    assert sum(stage.duration.seconds for stage in one.stages) == pytest.approx(20, abs=3)
 
 
 def test_an_answer_later_than_the_deadline_is_bad() -> None:
@@ -198,7 +198,8 @@ def test_the_anatomy_of_a_dark_load_balancer_adds_up() -> None:
         *(DnsAnswered(at(58), location, NEXT, (ADDRESS[NEXT],), 10) for location in ("america", "europe")),
     ]
     record = run(lambda location, operation, second: 30 <= second < 70, where=moved, events=events)
-    stages = anatomy(record)
+    (part,) = anatomies(record)
+    stages = part.stages
     assert tuple(stage.name for stage in stages) == STAGES
     assert all(stage.known for stage in stages)
     assert [round(stage.duration.seconds) for stage in stages] == [28, 0, 0, 10, 2]
@@ -219,12 +220,12 @@ def test_the_anatomy_of_a_stopped_writer_names_the_slowest_stage() -> None:
     verdict = judge(record)[0]
     assert verdict.ruling is Ruling.BROKEN
     assert "promotion took most of it: 64.0 s" in verdict.reason
-    assert [stage.name for stage in anatomy(record) if not stage.known] == []
+    assert all(stage.known for part in anatomies(record) for stage in part.stages)
 
 
 def test_a_stage_that_nobody_saw_is_flagged() -> None:
     record = run(lambda location, operation, second: 30 <= second < 70, where=home)
-    stages = anatomy(record)
+    stages = anatomies(record)[0].stages
     assert not stages[0].known
     assert stages[-1].duration == worst(recoveries(record)).time
 
@@ -283,7 +284,10 @@ def test_everything_that_is_told_of_a_recovery() -> None:
     # 40 of 1920 arrivals in the 120 s of the fault.
     assert found.figures["availability_during"] == round(1 - 40 / 1920, 6)
     assert found.evidence.keys() == {"recovery", "anatomy", "availability"}
-    assert found.evidence["anatomy"] == [stage.row() for stage in stages_of(record, one)]
+    assert found.evidence["anatomy"] == [
+        {"operation": one.stream.operation, "location": one.stream.location, **stage.row()}
+        for stage in stages_of(record, one)
+    ]
 
 
 def test_availability_is_told_for_each_stream_and_span() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.judges import bench
-from harness.judges.anatomy import Stage, anatomy
+from harness.judges.anatomy import Anatomy, anatomies
 from harness.record import Record
 from harness.reporting import telling
 from harness.reporting.finished import Finished
@@ -32,7 +32,7 @@ class Run:
     folder: Path
     record: Record
     verdicts: list[Verdict]
-    stages: list[Stage]
+    parts: list[Anatomy]
 
     @property
     def finished(self) -> Finished:
@@ -48,5 +48,5 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
         record = getattr(fabricated, kind)(folder)
         verdicts = bench.judge(record)
         telling.save(folder, record, verdicts)
-        found[kind] = Run(folder, record, verdicts, anatomy(record))
+        found[kind] = Run(folder, record, verdicts, anatomies(record))
     return found

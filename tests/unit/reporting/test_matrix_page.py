@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from harness.matrix import PHASES, Cell, Line, Matrix
+from harness.matrix import Cell, Line, Matrix
+from harness.phases import PHASES
 from harness.reporting import matrix_page, site
 from harness.reporting.matrix_page import MATRIX_FILE
 

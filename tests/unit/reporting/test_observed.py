@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from harness.judges import bench
-from harness.judges.anatomy import anatomy
+from harness.judges.anatomy import anatomies
 from harness.record import Record
 from harness.reporting import chart, interactive, telling
 from harness.timeline import MetricSeen
@@ -32,13 +32,13 @@ METRIC = MetricSeen(at(60), "AWS/ApplicationELB/RequestCount", HOME, "alb", "Sum
     ids=["calm", "untold", "told", "no clients", "looking back"],
 )
 def test_it_is_told_like_any_other(record: Record, says: str) -> None:
-    verdicts, stages = bench.judge(record), anatomy(record)
-    assert says.encode() in chart.draw(record, verdicts, stages)
+    verdicts, parts = bench.judge(record), anatomies(record)
+    assert says.encode() in chart.draw(record, verdicts, parts)
     assert "observe" in interactive.page(record, verdicts)
-    jsonschema.validate(json.loads(json.dumps(telling.to_json(record, verdicts, stages))), SCHEMA)
+    jsonschema.validate(json.loads(json.dumps(telling.to_json(record, verdicts, parts))), SCHEMA)
 
 
 def test_its_recovery_is_bracketed() -> None:
     record = watched(down=(30, 50))
-    picture = chart.draw(record, bench.judge(record), anatomy(record))
+    picture = chart.draw(record, bench.judge(record), anatomies(record))
     assert b"RTO 20" in picture or b"RTO 19" in picture
