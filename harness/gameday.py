@@ -55,6 +55,7 @@ class GameDay:
         self._estate: Estate = session.estate(scenario.phase)
         self._experiment: Experiment | None = None
         self._injections: list[Injection] = []
+        self._given_up: OutOfPatience | Ineffective | None = None
         self._radius = Radius(self._estate)
         self._destructive = False
         self._console = Console(self._estate.clock)
@@ -176,7 +177,7 @@ class GameDay:
             yield
         except (OutOfPatience, Ineffective) as error:
             # What did not come in time is for the judges to weigh: the record goes on being read.
-            experiment.timeline.add(Stalled(self._estate.clock.now(), str(error)))
+            self._give_up(error)
             self._session.spend()
             self._console.say("!", str(error))
         except UndoFailed:
@@ -193,6 +194,12 @@ class GameDay:
         with allure.step("read back"):
             experiment.enter_phase("read_back", "every write, from every database that can be reached")
             aftermath.read_back(experiment)
+
+    def _give_up(self, error: OutOfPatience | Ineffective) -> None:
+        """Tell what did not come, once, and when: the undo of the fault that it was awaited under comes after it."""
+        if error is not self._given_up:
+            self._given_up = error
+            self._running().timeline.add(Stalled(self._estate.clock.now(), str(error)))
 
     @contextmanager
     def arranged(self, arrangement: Arrangement) -> Iterator[None]:
@@ -283,6 +290,9 @@ class GameDay:
             self._lookout.blind_until(self._estate.clock.now() + experiment.header.deadline + RECENT)
             try:
                 yield injection
+            except (OutOfPatience, Ineffective) as error:
+                self._give_up(error)
+                raise
             finally:
                 self._injections.remove(injection)
         self._phase("catch_up", f"{title(fault)} is undone")

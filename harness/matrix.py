@@ -194,7 +194,7 @@ def _recovery(run: Run, one: Recovery) -> Cell:
     values = {"rto_seconds": one.time.seconds if one.time is not None else None, "down_seconds": one.seen_down.seconds}
     if one.time is None:
         return Cell(f"> {one.seen_down}", values, (run.name,))
-    error = f" (−{one.error.seconds:.1f})" if one.error is not None and one.error.nanoseconds else ""
+    error = f" (−{one.error.seconds:.1f} s)" if one.error is not None and one.error.nanoseconds else ""
     return Cell(f"{one.time}{error}" if one.time.nanoseconds else "not disturbed", values, (run.name,))
 
 

@@ -284,6 +284,17 @@ class StatementsCounted(Event):
 
 
 @dataclass(frozen=True)
+class SightChanged(Event):
+    """An observer of ours lost sight of what it watches, or sees it again: what is silent meanwhile proves nothing."""
+
+    kind: ClassVar[str] = "sight"
+    what: str
+    """``health checks``, ``alarms and events of eu-west-1``, …"""
+    seen: bool
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Stalled(Event):
     """The experiment could not go on as planned: the fault did not bite, or what was awaited never came."""
 
@@ -321,8 +332,8 @@ KINDS: dict[str, type[Event]] = {
     for cls in (
         PhaseBegan, FaultInjected, FaultUndone, FaultNoticed, Marked, MetricSeen, DnsAnswered, AddressesSeen,
         WriterSeen, AlarmChanged, AlarmNotified, HealthChanged, DatabaseEvent, LagMeasured, RoleChanged, RoleSeen,
-        Decided, StepTaken, WorldDiffers, WorldCompared, TasksCounted, StatementsCounted, Stalled, Stopped,
-        ClockStepped, Noted,
+        Decided, StepTaken, WorldDiffers, WorldCompared, TasksCounted, StatementsCounted, SightChanged, Stalled,
+        Stopped, ClockStepped, Noted,
     )
 }  # fmt: skip
 

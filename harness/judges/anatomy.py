@@ -31,6 +31,7 @@ from harness.timeline import (
     Event,
     FaultNoticed,
     HealthChanged,
+    SightChanged,
     WriterSeen,
     of,
 )
@@ -39,6 +40,7 @@ from harness.verdicts import Number
 STAGES = ("detection", "decision", "promotion", "dns", "reconnect")
 _NOT_SEEN = "not seen by any observer"
 _NEVER = "had not come when the fault was undone"
+_BLIND = "could not be seen"
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def stages_of(record: Record, one: Recovery) -> list[Stage]:
     marks = [replace(mark, at=max(mark.at, spell.began)) if mark.at else mark for mark in found]
     budgets = _budgets(record, window, location, operation)
     if not back:
-        return _unfinished(spell, marks, budgets)
+        return _unfinished(record, spell, marks, budgets)
     reconnected = _Mark("reconnect", spell.ended, "first good arrival that lasted")
     return _cut(spell, [*marks, reconnected], budgets)
 
@@ -133,9 +135,11 @@ def stages_of(record: Record, one: Recovery) -> list[Stage]:
 def sentence(stages: Sequence[Stage]) -> str:
     """Which stage used up most of the time, in words."""
     whole = stages[-1].ended - stages[0].began
-    if stages[-1].observer == _NEVER:
+    if stages[-1].observer == _NEVER or stages[-1].observer.startswith(_BLIND):
         before = ", ".join(f"{stage.name} took {stage.duration}" for stage in stages[:-1] if stage.duration > ZERO)
-        return f"{stages[-1].name} never came: {stages[-1].duration} of {whole}" + (f" ({before})" if before else "")
+        doubt = "" if stages[-1].observer == _NEVER else f" or {stages[-1].observer}"
+        told = f"{stages[-1].name} never came{doubt}: {stages[-1].duration} of {whole}"
+        return told + (f" ({before})" if before else "")
     longest = max(stages, key=lambda stage: stage.duration)
     over = "" if longest.budget is None else f" (budget {longest.budget})"
     unseen = [stage.name for stage in stages if not stage.known]
@@ -143,13 +147,24 @@ def sentence(stages: Sequence[Stage]) -> str:
     return f"{longest.name} took most of it: {longest.duration}{over} of {whole}{doubt}"
 
 
-def _unfinished(spell: Spell, marks: Sequence[_Mark], budgets: dict[str, Duration]) -> list[Stage]:
-    """The stages as far as observers saw them end; the next one lasted until the fault was undone."""
+def _unfinished(record: Record, spell: Spell, marks: Sequence[_Mark], budgets: dict[str, Duration]) -> list[Stage]:
+    """The stages as far as observers saw them end; the next one lasted until the fault was undone.
+
+    An observer that was blind by then cannot say that a detection never came.
+    """
     ended = list(takewhile(lambda mark: mark.at is not None, marks))
     stages = _cut(spell, ended, budgets)
     stuck = marks[len(ended)].name if len(ended) < len(marks) else "reconnect"
     began = stages[-1].ended if stages else spell.began
-    return [*stages, Stage(stuck, began, spell.ended, _NEVER, budgets.get(stuck), known=False)]
+    unseen = ", ".join(_unseen(record, spell.ended)) if stuck == "detection" else ""
+    observer = f"{_BLIND}: {unseen}" if unseen else _NEVER
+    return [*stages, Stage(stuck, began, spell.ended, observer, budgets.get(stuck), known=False)]
+
+
+def _unseen(record: Record, at: Instant) -> list[str]:
+    """What our observers had no sight of at that moment."""
+    last = {event.what: event.seen for event in of(record.events, SightChanged) if event.at <= at}
+    return [what for what, seen in last.items() if not seen]
 
 
 def _cut(spell: Spell, marks: Sequence[_Mark], budgets: dict[str, Duration]) -> list[Stage]:

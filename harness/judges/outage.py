@@ -118,6 +118,7 @@ class Recovery:
             "rto_error_seconds": None if self.error is None else round(self.error.seconds, 3),
             "rto_more_seconds": None if self.more is None else round(self.more.seconds, 3),
             "objective_seconds": self.objective.seconds,
+            "down_seconds": round(self.seen_down.seconds, 3),
             "recovered_at": str(self.turn.at) if self.turn else None,
             "arrivals": len(rows),
             "bad": int((~self.stream.good).sum()),

@@ -60,6 +60,7 @@ def _figures(record: Record, one: Recovery) -> dict[str, Number]:
     }
     for name, began, ended in _spans(record):
         rows = between(record.traffic, began, ended)
+        rows = rows[rows["done"] < ended.nanoseconds]
         flags, own = good(record, rows), measured(record, rows)
         p50, p95, p99 = percentiles(own) if len(own) or not len(rows) else (UNMEASURED,) * 3
         figures[f"availability_{name}"] = round(float(flags.mean()), 6) if len(rows) else None

@@ -7,10 +7,10 @@ shortest interval: its API allows five requests a second an account.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 
 from harness.clock import Duration, Instant, seconds
@@ -28,6 +28,7 @@ from harness.timeline import (
     Decided,
     DnsAnswered,
     HealthChanged,
+    SightChanged,
     StepTaken,
     TasksCounted,
     Timeline,
@@ -35,7 +36,8 @@ from harness.timeline import (
     of,
 )
 
-_LOG = logging.getLogger("gameday.observers")
+HEALTH_CHECKS = "health checks"
+"""What :class:`harness.timeline.SightChanged` calls the sight of Route 53's checkers."""
 _DNS_PERIOD = seconds(1)
 _AWS_PERIOD = seconds(3)
 _HEALTH_PERIOD = seconds(5)
@@ -78,22 +80,25 @@ class Observers:
         self._seen_changes: set[tuple[str, str, Instant]] = set()
         self._services: dict[str, tuple[str, ...]] = {}
         self._counts: dict[tuple[str, str], TasksCounted] = {}
+        self._blind: set[str] = set()
         self._threads = [
-            threading.Thread(target=self._repeat, args=(look, period), daemon=True)
-            for look, period in (
-                (self._look_at_names, _DNS_PERIOD),
-                (self._look_at_aws, _AWS_PERIOD),
-                (self._look_at_health, _HEALTH_PERIOD),
-                (self._look_at_tasks, _TASKS_PERIOD),
-                (self._look_at_the_clock, _CLOCK_PERIOD),
-                (self._look_at_stops, _AWS_PERIOD),
+            threading.Thread(target=self._repeat, args=(look, period, what), daemon=True)
+            for look, period, what in (
+                (self._look_at_names, _DNS_PERIOD, "DNS answers"),
+                (self._look_at_writer, _AWS_PERIOD, "the writer"),
+                (self._look_at_regions, _AWS_PERIOD, "alarms and events"),
+                (self._look_at_health, _HEALTH_PERIOD, HEALTH_CHECKS),
+                (self._look_at_tasks, _TASKS_PERIOD, "tasks"),
+                (self._look_at_the_clock, _CLOCK_PERIOD, "the clock"),
+                (self._look_at_stops, _AWS_PERIOD, "stop alarms"),
             )
         ]
 
     def __enter__(self) -> Observers:
         self._map_addresses()
         self._look_at_names()
-        self._look_at_aws()
+        self._look_at_writer()
+        self._look_at_regions()
         self._look_at_health()
         self._look_at_tasks()
         self._look_at_stops()
@@ -111,17 +116,29 @@ class Observers:
         for thread in self._threads:
             thread.join(timeout=15)
         self._look_at_the_clock()
-        self._each_region(self._look_at_region)
+        self._look_at_regions()
         self._counts.clear()  # what is seen last is told once more: silence alone would not say that anybody looked
         self._look_at_tasks()
 
-    def _repeat(self, look: Callable[[], None], period: Duration) -> None:
+    def _repeat(self, look: Callable[[], None], period: Duration, what: str) -> None:
         pause = max(0.1, self._estate.clock.real_seconds(period))
         while not self._stop.wait(pause):
-            try:
-                look()
-            except CloudFault as error:
-                _LOG.info("not seen this time: %s", error)
+            self._attempt(look, what)
+
+    def _attempt(self, look: Callable[[], None], what: str) -> None:
+        """Look; that it cannot be seen, or can be again, is told once."""
+        try:
+            look()
+        except CloudFault as error:
+            if what not in self._blind:
+                self._blind.add(what)
+                self._timeline.add(
+                    SightChanged(self._estate.clock.now(), what, seen=False, why=f"{error.operation}: {error.code}")
+                )
+        else:
+            if what in self._blind:
+                self._blind.remove(what)
+                self._timeline.add(SightChanged(self._estate.clock.now(), what, seen=True))
 
     def _look_at_the_clock(self) -> None:
         apart = self._estate.clock.wall_apart()
@@ -149,18 +166,13 @@ class Observers:
                 return region
         return ""
 
-    def _look_at_aws(self) -> None:
-        self._look_at_writer()
-        self._each_region(self._look_at_region)
+    def _look_at_regions(self) -> None:
+        self._each_region(self._look_at_region, "alarms and events")
 
-    def _each_region(self, look: Callable[[str], None], regions: Sequence[str] = ()) -> None:
-        """Of the platform's regions, unless others are named."""
+    def _each_region(self, look: Callable[[str], None], what: str, regions: Sequence[str] = ()) -> None:
+        """Of the platform's regions, unless others are named; one that is lost does not keep the others unseen."""
         for region in regions or [one.name for one in self._estate.platform.regions]:
-            try:
-                look(region)
-            except CloudFault as error:
-                # A region that is lost answers nothing; the others are still worth looking at.
-                _LOG.info("not seen this time: %s", error)
+            self._attempt(partial(look, region), f"{what} of {region}")
 
     def _look_at_writer(self) -> None:
         writer = discovery.writer(self._estate.cloud, self._estate.platform)
@@ -178,14 +190,14 @@ class Observers:
     def _look_at_stops(self) -> None:
         wanted = self._estate.target
         if wanted.stop.alarms:
-            self._each_region(self._look_at_stops_of, doubts.alarm_regions(wanted))
+            self._each_region(self._look_at_stops_of, "stop alarms", doubts.alarm_regions(wanted))
 
     def _look_at_stops_of(self, region: str) -> None:
         told = observation.states(self._estate.cloud, region, self._estate.target.stop.alarms)
         self.sight.stops.update({(region, name): state for name, state in told.items()})
 
     def _look_at_tasks(self) -> None:
-        self._each_region(self._look_at_services)
+        self._each_region(self._look_at_services, "tasks")
 
     def _look_at_services(self, region: str) -> None:
         cloud, now = self._estate.cloud, self._estate.clock.now()

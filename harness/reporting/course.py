@@ -20,6 +20,7 @@ from harness.timeline import (
     Marked,
     PhaseBegan,
     RoleChanged,
+    SightChanged,
     Stalled,
     StepTaken,
     Stopped,
@@ -30,6 +31,8 @@ from harness.timeline import (
 from harness.verdicts import Number
 
 Row = dict[str, Number]
+OBSERVER = "observer"
+"""Who tells what our own observers could not see."""
 
 
 def _fault(event: FaultInjected) -> tuple[str, str]:
@@ -48,6 +51,10 @@ def _alarm(event: AlarmChanged) -> tuple[str, str]:
 
 def _health(event: HealthChanged) -> tuple[str, str]:
     return "health check", f"check of {event.region} is {'healthy' if event.healthy else 'unhealthy'} ({event.check})"
+
+
+def _sight(event: SightChanged) -> tuple[str, str]:
+    return OBSERVER, f"{event.what} {'can be seen again' if event.seen else f'cannot be seen: {event.why}'}"
 
 
 def _differs(event: WorldDiffers) -> tuple[str, str]:
@@ -70,6 +77,7 @@ _WORDS: Mapping[type[Event], Callable[..., tuple[str, str]]] = {
     RoleChanged: lambda one: ("database", f"{one.region} is {one.role} now"),
     Decided: lambda one: ("decision", f"{one.by}: {one.what}"),
     StepTaken: _step,
+    SightChanged: _sight,
     Stalled: lambda one: ("run", one.reason),
     Stopped: lambda one: ("run", f"stop condition {one.condition}: {one.sight}"),
     ClockStepped: lambda one: ("run", f"the machine's clock was set by {one.by_seconds:g} s"),

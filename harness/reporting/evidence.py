@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.judges.streams import UNMEASURED
-from harness.reporting import figures, markup, references
+from harness.reporting import advice, figures, markup, references
 from harness.reporting.changes_page import CHANGES_FILE
+from harness.reporting.course import OBSERVER
 from harness.reporting.dossier import Dossier
 from harness.reporting.telling import CHART_FILE, PAGE_FILE, VERDICT_FILE, component
 from harness.verdicts import Outcome, Ruling, exit_code
@@ -18,6 +19,7 @@ from harness.verdicts import Outcome, Ruling, exit_code
 Run = Mapping[str, Any]
 _NOTICED = ("alarm", "health check", "decision", "runbook", "somebody said")
 """Who of the course of events can have noticed something."""
+_UNTIL = {"undone": "it was undone", "another fault": "another fault struck", "never undone": "the record ended"}
 MANY = 200
 """So many rows of what is read from top to bottom."""
 _FIRST = 6
@@ -37,6 +39,7 @@ def html(run: Run, dossier: Dossier, about: str, *, changes: bool = False) -> st
     links.append(f'<a href="../../../{references.runbook(code)}">runbook: exit code {int(code)}</a>')
     if changes:
         links.append(f'<a href="../../../{CHANGES_FILE}#{run["phase"]}">what to change in this design</a>')
+    links.append(f'<a href="../../../{references.MEASURING_FILE}">what the figures mean</a>')
     shown = content(run, dossier, about, links=f"<p>{' · '.join(links)}</p>")
     return markup.beneath(title(run), shown, "../../../")
 
@@ -48,12 +51,14 @@ def content(run: Run, dossier: Dossier, about: str, chart: str = CHART_FILE, lin
         f"<h1>{markup.escape(title(run))} {markup.badge(ruling, ruling.wording)}</h1>",
         f'<p class="faint">{markup.escape(run["scenario"])} · {markup.escape(about)} · '
         f"run {markup.escape(run['outcome'])}</p>",
+        _clock(float(run["speed"])),
         f'<p><img src="{chart}" alt="requests, latency, and what the platform did, on one axis of time"></p>',
         links,
         "<h2>In short</h2>",
         _in_short(run, dossier),
         "<h2>Verdicts</h2>",
         _verdicts(run["verdicts"]),
+        *_extent(run),
     ]
     for name, rows in (("Where the time went", run["anatomy"]), ("Faults", run.get("faults", ()))):
         if rows:
@@ -73,6 +78,15 @@ def content(run: Run, dossier: Dossier, about: str, chart: str = CHART_FILE, lin
     return [part for part in body if part]
 
 
+def _clock(speed: float) -> str:
+    if speed == 1:
+        return ""
+    return (
+        f'<p class="faint">All times are AWS time. At speed {speed:g} its clock runs {speed:g} times as fast as yours, '
+        "and so ahead of it; latencies are only comparable at speed 1.</p>"
+    )
+
+
 def _outcome(run: Run) -> Outcome:
     return next((one for one in Outcome if one.value == run["outcome"]), Outcome.ABORTED)
 
@@ -85,7 +99,7 @@ def _in_short(run: Run, dossier: Dossier) -> str:
         ("who noticed", _noticed(dossier)),
         ("how long each stage took", _stages(run)),
         ("what was lost", _lost(run)),
-        ("what to change", _change(run)),
+        ("what to change", advice.told(run)),
         ("put back", _put_back(run, dossier)),
     ]
     told = "\n".join(f"<tr><th>{name}</th><td>{answer}</td></tr>" for name, answer in rows if answer)
@@ -107,22 +121,24 @@ def _when(run: Run) -> str:
     told = []
     for one in run.get("faults", ()):
         ended = one.get("ended_by") or "never undone"
-        told.append(f"{one['fault']} at {one['at']}, for {one['seconds']:g} s (ended by {ended})")
-    found = figures.merged(run["verdicts"])
-    took = figures.recovery(found)
-    if took:
-        goal = found.get("objective_seconds")
+        told.append(f"{one['fault']} at {one['at']}, for {one['seconds']:g} s, until {_UNTIL.get(ended, ended)}")
+    for one in figures.recoveries(run["verdicts"]):
+        took, goal = figures.recovery(one), one.get("objective_seconds")
+        back = f"still down after {took[2:]}" if took.startswith("> ") else f"back after {took}"
+        back = back if one.get("down_seconds") else "not disturbed"
         owed = f", {goal:g} s are owed" if isinstance(goal, int | float) else ""
-        words = f"still down after {took[2:]}" if took.startswith("> ") else f"back after {took}"
-        told.append(f"{'never back' if took == figures.NEVER else words}{owed}")
+        told.append(f"{one['worst_operation']} from {one['worst_location']}: {back}{owed}")
     return "<br>".join(map(markup.escape, told)) or "no fault was injected"
 
 
 def _noticed(dossier: Dossier) -> str:
     after = [row for row in dossier.course if row["who"] in _NOTICED and float(row["seconds"] or 0) >= 0]
     told = [f"{row['seconds']:.1f} s: {row['who']}: {row['what']}" for row in after[:_FIRST]]
-    more = f"<br>and {len(after) - _FIRST} more, below" if len(after) > _FIRST else ""
-    return ("<br>".join(map(markup.escape, told)) or "no alarm, no health check, nobody") + more
+    told += [f"and {len(after) - _FIRST} more, below"] if len(after) > _FIRST else []
+    blind = [row for row in dossier.course if row["who"] == OBSERVER and float(row["seconds"] or 0) >= 0]
+    told = told or ["nobody, as far as could be seen" if blind else "no alarm, no health check, nobody"]
+    told += [f"{row['seconds']:.1f} s: {row['what']}" for row in blind[:_FIRST]]
+    return "<br>".join(map(markup.escape, told))
 
 
 def _stages(run: Run) -> str:
@@ -137,26 +153,25 @@ def _stages(run: Run) -> str:
 
 def _lost(run: Run) -> str:
     found = figures.merged(run["verdicts"])
-    told = [f"{figures.count(found, kind)} {kind}" for kind in figures.COUNTS if figures.count(found, kind)]
-    taken = found.get("acknowledged_writes")
-    return markup.escape(", ".join(told) + (f", of {taken} acknowledged writes" if told and taken is not None else ""))
-
-
-def _change(run: Run) -> str:
-    reasons: dict[str, list[str]] = {}
-    for one in run["feasibility"].get("details", ()):
-        reasons.setdefault(one["change"], []).append(one["words"])
-    told = [f"{change} ({'; '.join(words)})" for change, words in reasons.items()]
-    told += [str(one) for one in run["feasibility"].get("findings", ())] if not told else []
-    if not told and run["ruling"] == Ruling.KEPT.name:
-        return "nothing"
-    return "<br>".join(map(markup.escape, told)) or "the configuration alone does not tell: see the evidence below"
+    told = []
+    if found.get("lost_writes") is not None:
+        rest = [f"{figures.count(found, kind)} {kind}" for kind in ("duplicated", "stranded")]
+        told.append(f"{found['lost_writes']} of {found['acknowledged_writes']} acknowledged writes; {', '.join(rest)}")
+    if found.get("unknown_writes"):
+        told.append(
+            f"of {found['unknown_writes']} more writes the client was told nothing (time-outs, resets): "
+            f"{found['recovered_writes']} are there, the others are not"
+        )
+    if found.get("lost_jobs") is not None:
+        told.append(f"{found['lost_jobs']} of {found['processed']} jobs; {found['doubled_jobs']} ran more than once")
+    return "<br>".join(map(markup.escape, told))
 
 
 def _put_back(run: Run, dossier: Dossier) -> str:
     pending = sum(row["done"] == "pending" for row in dossier.undo)
     world = run.get("world")
-    told = [f"{len(dossier.undo)} acts, {pending} pending" if dossier.undo else "nothing had to be undone"]
+    acts = "1 act" if len(dossier.undo) == 1 else f"{len(dossier.undo)} acts"
+    told = [f"{acts}, {pending} pending" if dossier.undo else "nothing had to be undone"]
     if world is None:
         told.append("the world was not compared")
     else:
@@ -175,6 +190,29 @@ def _verdicts(verdicts: Sequence[Mapping[str, Any]]) -> str:
         ruled = markup.badge(Ruling[verdict["ruling"]])
         rows.append(f"<tr><td>{ruled}</td><td>{name}</td><td>{markup.escape(verdict['reason'])}</td></tr>")
     return f"<table><tr><th></th><th>promise</th><th>why</th></tr>\n{''.join(rows)}</table>"
+
+
+def _extent(run: Run) -> Iterator[str]:
+    """For each fault that was felt: how long each operation was down at each location."""
+    rows = figures.streams(run["verdicts"])
+    for fault in dict.fromkeys(str(row["fault"]) for row in rows if row.get("down_seconds")):
+        own = {(row["operation"], row["location"]): row for row in rows if row["fault"] == fault}
+        places = list(dict.fromkeys(str(location) for _, location in own))
+        body = "\n".join(
+            f"<tr><td>{markup.escape(operation)}</td>{''.join(_down(own.get((operation, one))) for one in places)}</tr>"
+            for operation in dict.fromkeys(operation for operation, _ in own)
+        )
+        heads = "".join(f"<th>{markup.escape(place)}</th>" for place in places)
+        yield f"<h2>Who was down, and for how long: {markup.escape(fault)}</h2>"
+        yield f'<table class="short"><tr><th>operation</th>{heads}</tr>\n{body}</table>'
+
+
+def _down(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return "<td></td>"
+    if not row["down_seconds"]:
+        return '<td class="faint">not disturbed</td>'
+    return f"<td>{markup.badge(Ruling[row['ruling']], figures.recovery(row))}</td>"
 
 
 def _evidence(run: Run) -> Iterator[str]:

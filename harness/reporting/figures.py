@@ -32,7 +32,7 @@ def merged(verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Number]:
 
 
 def recovery(figures: Mapping[str, Number]) -> str:
-    """``43.8 s (−2.0)``: the longest that the outage can have been, and by how much the truth may be shorter.
+    """``43.8 s (−2.0 s)``: the longest that the outage can have been, and by how much the truth may be shorter.
 
     ``> 100.0 s`` when the service never came back while it was watched.
     """
@@ -42,7 +42,7 @@ def recovery(figures: Mapping[str, Number]) -> str:
     if not isinstance(took, int | float):
         down = figures.get("down_seconds")
         return f"> {down:.1f} s" if isinstance(down, int | float) else NEVER
-    return f"{took:.1f} s (−{error:.1f})" if isinstance(error, int | float) and error else f"{took:.1f} s"
+    return f"{took:.1f} s (−{error:.1f} s)" if isinstance(error, int | float) and error else f"{took:.1f} s"
 
 
 def others(figures: Mapping[str, Number], rows: Sequence[Mapping[str, Number]]) -> list[Mapping[str, Number]]:
@@ -54,8 +54,19 @@ def others(figures: Mapping[str, Number], rows: Sequence[Mapping[str, Number]]) 
     for row in rows:
         goal = row.get("objective_seconds")
         if goal != figures.get("objective_seconds") and (goal not in found or _down(row) > _down(found[goal])):
-            found[goal] = row
+            found[goal] = {**row, "worst_location": row["location"], "worst_operation": row["operation"]}
     return list(found.values())
+
+
+def streams(verdicts: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Number]]:
+    """The rows of a run's recovery, one for each stream and fault; empty where none was judged."""
+    return next((one["evidence"]["recovery"] for one in verdicts if "recovery" in one["evidence"]), ())
+
+
+def recoveries(verdicts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Number]]:
+    """The worst recovery of a run, and the worst for each other objective; empty where none was measured."""
+    own = next((one["figures"] for one in verdicts if "rto_seconds" in one["figures"]), None)
+    return [] if own is None else [own, *others(own, streams(verdicts))]
 
 
 def _down(row: Mapping[str, Number]) -> float:

@@ -32,12 +32,12 @@ p {{ margin: 6px 0; }} .faint {{ color: var(--faint); font-size: 13px; }}
 .wide {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; font-size: 14px; width: 100%; }}
 th, td {{ text-align: left; padding: 5px 10px 5px 0; border-bottom: 1px solid var(--rule); vertical-align: top; }}
-th {{ color: var(--faint); font-weight: 500; white-space: nowrap; }}
+th {{ color: var(--faint); font-weight: 500; }}
 td.number {{ font-variant-numeric: tabular-nums; white-space: nowrap; }}
 img {{ width: 100%; height: auto; border: 1px solid var(--rule); border-radius: 6px; }}
 h3 {{ font-size: 16px; margin: 18px 0 4px; }}
 hr {{ margin: 48px 0 24px; border: 0; border-top: 2px solid var(--rule); }}
-.short th {{ white-space: nowrap; padding-right: 18px; }}
+.short th {{ white-space: nowrap; padding-right: 18px; }} .short td {{ line-height: 1.6; }}
 .signs b {{ display: inline-block; width: 15px; margin-right: 1px; text-align: center; color: #fff; font-size: 12px; }}
 del {{ text-decoration-color: {Ruling.BROKEN.colour}; }} ins {{ text-decoration: none; font-weight: 600; }}
 .nights {{ table-layout: fixed; min-width: 1200px; }} .nights th:nth-child(2) {{ width: 255px; }}

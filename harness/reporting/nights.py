@@ -13,7 +13,7 @@ from typing import Any
 
 from harness import comparison, files
 from harness.comparison import FIGURES, Comparison
-from harness.verdicts import Number, Outcome, Ruling, Verdict, worst
+from harness.verdicts import Outcome, Ruling, Verdict, worst
 
 NIGHTS_FILE = "nights.jsonl"
 LAST = 14
@@ -51,9 +51,9 @@ class Night:
         """The run as it is compared with others."""
         return comparison.Run(self.run, self.group, self.verdicts)
 
-    def figure(self, name: str) -> Number:
-        """A figure of the first verdict that has it; ``None`` when none has, or when it never came to pass."""
-        return next((one.figures[name] for one in self.verdicts if name in one.figures), None)
+    def verdict(self, figure: str) -> Verdict | None:
+        """The first verdict with that figure, which is ``None`` if it never came to pass; ``None`` when none has it."""
+        return next((one for one in self.verdicts if figure in one.figures), None)
 
 
 def of_session(told: Mapping[str, Any]) -> list[Night]:

@@ -16,7 +16,9 @@ from harness.verdicts import Outcome, Ruling, worst
 
 INDEX_FILE = "index.html"
 Run = Mapping[str, Any]
-_HEADS = ("", "scenario", "RTO", "objective", "lost writes", "lag alarm after")
+_RULING, _SCENARIO, _MORE = "ruling", "scenario", "more"
+_UNNAMED = (_RULING, _MORE)
+"""Columns that need no name."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,10 @@ def content(told: Mapping[str, Any], phases: Sequence[Phase], others: Mapping[st
         f"<h1>Game day {markup.badge(ruling, ruling.wording)}</h1>",
         f'<p class="faint">{" · ".join([markup.escape(sessions), *links])}</p>',
         *(_card(phase, beside=beside) for phase in phases),
-        '<p class="faint">RTO: from the fault to the first request from which the service stays good, the worst of all '
-        "locations and operations; it is the longest that the outage can have been, and in brackets by how much it may "
-        "have been shorter. All times are AWS time: at speed N the twin's clock runs N times as fast.</p>",
+        '<p class="faint">RTO: from the fault, or from where an outage that came later began, to the first request '
+        "from which the service stays good, the worst of all locations and operations; it is the longest that the "
+        "outage can have been, and in brackets by how much it may have been shorter. All "
+        "times are AWS time: at speed N the twin's clock runs N times as fast.</p>",
     ]
 
 
@@ -63,9 +66,7 @@ def about(runs: Sequence[Run]) -> str:
 
 def _card(phase: Phase, *, beside: bool) -> str:
     link = _allure(phase) if beside else ""
-    rows = "\n".join(_row(run, beside=beside) for run in phase.runs)
-    head = "".join(f"<th>{name}</th>" for name in (*_HEADS, *([""] if beside else [])))
-    listed = f'<div class="wide"><table><tr>{head}</tr>\n{rows}</table></div>' if rows else ""
+    listed = _table([_row(run, beside=beside) for run in phase.runs]) if phase.runs else ""
     missing = "".join(
         f"<p>{markup.badge(Ruling.UNKNOWN)} {markup.escape(name)}: ended before there was a run to judge</p>"
         for name in phase.unjudged
@@ -82,46 +83,54 @@ def _allure(phase: Phase) -> str:
     return f'<p class="faint">No Allure report: {markup.escape(phase.report.reason)}.</p>'
 
 
-def _row(run: Run, *, beside: bool) -> str:
+def _table(rows: Sequence[Mapping[str, str]]) -> str:
+    """The runs below each other; a figure that none of them has has no column."""
+    told = [name for name in rows[0] if any(row[name] for row in rows)]
+    heads = "".join(f"<th>{'' if name in _UNNAMED else name}</th>" for name in told)
+    body = "\n".join(f"<tr>{''.join(_cell(name, row[name]) for name in told)}</tr>" for row in rows)
+    return f'<div class="wide"><table><tr>{heads}</tr>\n{body}</table></div>'
+
+
+def _cell(name: str, shown: str) -> str:
+    return f"<td>{shown}</td>" if name == _SCENARIO else f'<td class="number">{shown}</td>'
+
+
+def _row(run: Run, *, beside: bool) -> dict[str, str]:
     found = figures.merged(run["verdicts"])
     folder = f"runs/{quote(run['run'])}"
     page = f"{folder}/{INDEX_FILE}" if beside else f"#{run['run']}"
-    recovered = [found, *_others(run)]
+    recovered = figures.recoveries(run["verdicts"])
     owed = not any(verdict["promise"] == breaks("recovery") for verdict in run["verdicts"])
     lost, taken = figures.count(found, "lost"), found.get("acknowledged_writes")
-    cells = [
-        markup.badge(Ruling[run["ruling"]]),
-        f'<a href="{page}">{markup.escape(evidence.title(run))}</a>{_ended(run)}',
-        "<br>".join(_recovery(one) for one in recovered),
-        "<br>".join(_objective(one) for one in recovered) if owed else "cannot be kept",
-        f"{lost} of {taken}" if lost and taken is not None else lost,
-        figures.alarm(found),
-    ]
-    if beside:
-        cells.append(f'<a href="{folder}/{PAGE_FILE}">requests</a> · <a href="{folder}/{VERDICT_FILE}">json</a>')
-    shown = [
-        f"<td>{cell}</td>" if number == 1 else f'<td class="number">{cell}</td>' for number, cell in enumerate(cells)
-    ]
-    return f"<tr>{''.join(shown)}</tr>"
-
-
-def _others(run: Run) -> list[Mapping[str, Any]]:
-    """The worst streams whose objective is another than that of the verdict's own figures."""
-    for verdict in run["verdicts"]:
-        if "rto_seconds" in verdict["figures"]:
-            return list(figures.others(verdict["figures"], verdict["evidence"].get("recovery", ())))
-    return []
+    more = f'<a href="{folder}/{PAGE_FILE}">requests</a> · <a href="{folder}/{VERDICT_FILE}">json</a>'
+    return {
+        _RULING: markup.badge(Ruling[run["ruling"]]),
+        _SCENARIO: f'<a href="{page}">{markup.escape(evidence.title(run))}</a>{_ended(run)}{_why(run)}',
+        "RTO": "<br>".join(_recovery(one) for one in recovered),
+        "objective": "<br>".join(_objective(one) for one in recovered) if owed else "cannot be kept",
+        "lost writes": f"{lost} of {taken}" if lost and taken is not None else lost,
+        "lag alarm after": figures.alarm(found),
+        _MORE: more if beside else "",
+    }
 
 
 def _recovery(found: Mapping[str, Any]) -> str:
-    where = found.get("worst_operation") or found.get("operation")
-    told = figures.recovery(found)
-    return markup.escape(f"{told} {where.replace('_', ' ')}" if told and where else told)
+    told, where = figures.recovery(found), str(found.get("worst_operation") or "")
+    return markup.escape(f"{told} {where.replace('_', ' ')}".strip())
 
 
 def _objective(found: Mapping[str, Any]) -> str:
     goal = found.get("objective_seconds")
     return f"{goal:g} s" if isinstance(goal, int | float) else ""
+
+
+def _why(run: Run) -> str:
+    """The first of what was not kept, in its judge's words."""
+    ill = next((one for one in run["verdicts"] if one["ruling"] == run["ruling"] != Ruling.KEPT.name), None)
+    if ill is None:
+        return ""
+    told = f"{ill['promise'].replace('_', ' ')}: {ill['reason']}"
+    return f'<br><span class="faint">{markup.escape(told)}</span>'
 
 
 def _ended(run: Run) -> str:

@@ -13,7 +13,10 @@ from harness.reporting import markup
 from harness.verdicts import Exit
 
 RUNBOOK_FILE = "runbook.html"
-RUNBOOK = Path(__file__).resolve().parents[2] / "docs" / "runbook.md"
+MEASURING_FILE = "measuring.html"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+RUNBOOK = DOCS / "runbook.md"
+_INTO_DOCS = re.compile(r'<a href="(?!https?:|#)[^"]*">(.*?)</a>', re.DOTALL)
 _AWS = "https://docs.aws.amazon.com"
 
 
@@ -81,6 +84,14 @@ def runbook(code: Exit) -> str:
 
 def runbook_page() -> str:
     """``docs/runbook.md`` as a page of the site; each exit code's section can be linked to."""
-    told = MarkdownIt("commonmark").enable("table").render(RUNBOOK.read_text())
-    body = re.sub(r"<h2>(\d):", r'<h2 id="code-\1">\1:', told)
-    return markup.beneath("Runbook", [body])
+    return markup.beneath("Runbook", [re.sub(r"<h2>(\d):", r'<h2 id="code-\1">\1:', _rendered(RUNBOOK))])
+
+
+def measuring_page() -> str:
+    """``docs/measuring.md`` as a page of the site: what every word, figure and verdict of it means."""
+    return markup.beneath("What the figures mean", [_rendered(DOCS / "measuring.md")])
+
+
+def _rendered(file: Path) -> str:
+    """A page of the documentation as HTML; what leads to other pages of it, which the site has not, is no link."""
+    return _INTO_DOCS.sub(r"\1", MarkdownIt("commonmark").enable("table").render(file.read_text()))

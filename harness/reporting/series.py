@@ -259,8 +259,7 @@ def brackets(record: Record, verdicts: Sequence[Verdict], shown: Axis) -> list[B
     found = [_bracket(record, verdict, shown)]
     for row in figures.others(verdict.figures, verdict.evidence.get("recovery", ())):
         ruling = Ruling[str(row["ruling"])]
-        told = {**row, "worst_location": row["location"], "worst_operation": row["operation"]}
-        found.append(_bracket(record, replace(verdict, ruling=ruling, figures=told), shown))
+        found.append(_bracket(record, replace(verdict, ruling=ruling, figures=row), shown))
     return [one for one in found if one is not None]
 
 

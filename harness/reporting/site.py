@@ -7,6 +7,7 @@
     site/trends.html                     every scenario's figures from night to night
     site/matrix.html                     the phases side by side, from all runs that there are
     site/runbook.html                    what an exit code wants of the night shift
+    site/measuring.html                  what every word, figure and verdict means
     site/changes.html                    what to change in the strategy as written, and what it buys
     site/PHASE/index.html                Allure's report of that phase
     site/runs/SESSION/RUN/index.html     the evidence of one run, beside its chart, page and verdict.json
@@ -47,7 +48,7 @@ from harness.reporting.matrix_page import MATRIX_FILE
 from harness.reporting.nights import NIGHTS_FILE, Night
 from harness.reporting.pages import Phase
 from harness.reporting.phase_report import PhaseReport
-from harness.reporting.references import RUNBOOK_FILE
+from harness.reporting.references import MEASURING_FILE, RUNBOOK_FILE
 from harness.reporting.results import Result
 from harness.reporting.telling import CHART_FILE, PAGE_FILE, VERDICT_FILE
 from harness.reporting.trends_page import TRENDS_FILE
@@ -121,7 +122,8 @@ def _write(built: Site, site: Path) -> None:
     if built.changes:
         others[CHANGES_FILE] = "what to change"
         (site / CHANGES_FILE).write_text(changes_page.html(built.changes))
-    others[RUNBOOK_FILE] = "runbook"
+    others[RUNBOOK_FILE], others[MEASURING_FILE] = "runbook", "what the figures mean"
+    (site / MEASURING_FILE).write_text(references.measuring_page())
     (site / RUNBOOK_FILE).write_text(references.runbook_page())
     built.index.write_text(pages.index(built.told, built.phases, others))
 

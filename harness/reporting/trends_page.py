@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -10,7 +11,7 @@ from harness import phases
 from harness.comparison import Comparison
 from harness.reporting import figures, markup, nights
 from harness.reporting.nights import LAST, Night
-from harness.verdicts import Ruling
+from harness.verdicts import Ruling, Verdict
 
 TRENDS_FILE = "trends.html"
 _WIDTH, _HEIGHT, _STEP = 190, 34, 13
@@ -42,7 +43,7 @@ def content(known: Sequence[Night], found: Comparison) -> list[str]:
     told = [f"<li>{markup.escape(line)}</li>" for line in _worse(found)]
     return [
         "<h1>From night to night</h1>",
-        f"<ul>{''.join(told)}</ul>" if told else "<p>Nothing got worse in the newest session.</p>",
+        f"<ul>{''.join(told)}</ul>" if told else f"<p>{_calm(known)}</p>",
         *(
             _table(phase, [one for one in known if one.phase == phase], marked)
             for phase in phases.ordered(one.phase for one in known)
@@ -51,6 +52,14 @@ def content(known: Sequence[Night], found: Comparison) -> list[str]:
         "<em>Not as usual</em>: how many of these nights came out otherwise than most of them, as a flaky scenario "
         "does. A figure without a point in a night could not be told there.</p>",
     ]
+
+
+def _calm(known: Sequence[Night]) -> str:
+    """That nothing got worse, where there is enough to tell."""
+    most = max(Counter(one.group for one in known).values(), default=0)
+    if most > nights.FEWEST:
+        return "Nothing got worse in the newest session."
+    return f"Too early to tell of times: that takes {nights.FEWEST} nights before the newest. Nothing else got worse."
 
 
 def _table(phase: str, known: Sequence[Night], marked: set[tuple[str, str]]) -> str:
@@ -98,26 +107,27 @@ def _unlike(group: str) -> str:
 
 
 def _figure(own: Sequence[Night], name: str, unit: str, *, worse: bool) -> str:
-    values = [_number(one, name) for one in own]
+    told = [one.verdict(name) for one in own]
+    values = [_number(one, name) for one in told]
     known = [value for value in values if value is not None]
-    if not known:
+    if told[-1] is None:
         return ""
-    newest = Ruling.UNKNOWN.wording if values[-1] is None else f"{round(values[-1], 1):g} {unit}"
+    newest = figures.NEVER if values[-1] is None else f"{round(values[-1], 1):g} {unit}"
     badge = f" {markup.badge(Ruling.BROKEN, 'worse')}" if worse else ""
-    return f'{_picture(own, values, max(known))}<br><span class="faint">{newest}</span>{badge}'
+    return f'{_picture(told, values, max(known, default=0.0))}<br><span class="faint">{newest}</span>{badge}'
 
 
-def _number(night: Night, name: str) -> float | None:
-    value = night.figure(name)
+def _number(verdict: Verdict | None, name: str) -> float | None:
+    value = None if verdict is None else verdict.figures[name]
     return float(value) if isinstance(value, int | float) else None
 
 
-def _picture(own: Sequence[Night], values: Sequence[float | None], most: float) -> str:
-    """A line through the nights from zero up, a point for each in the colour of its ruling."""
+def _picture(told: Sequence[Verdict | None], values: Sequence[float | None], most: float) -> str:
+    """A line through the nights from zero up, a point for each in the colour of what was judged of this very figure."""
     places = [
-        (6 + number * _STEP, _HEIGHT - 5 - (_HEIGHT - 10) * (value / most if most else 0.0), night.ruling)
-        for number, (night, value) in enumerate(zip(own, values, strict=True))
-        if value is not None
+        (6 + number * _STEP, _HEIGHT - 5 - (_HEIGHT - 10) * (value / most if most else 0.0), verdict.ruling)
+        for number, (verdict, value) in enumerate(zip(told, values, strict=True))
+        if verdict is not None and value is not None
     ]
     line = " ".join(f"{x:.0f},{y:.1f}" for x, y, _ in places)
     points = "".join(f'<circle cx="{x:.0f}" cy="{y:.1f}" r="3" fill="{ruled.colour}"/>' for x, y, ruled in places)

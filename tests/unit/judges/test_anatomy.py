@@ -24,6 +24,7 @@ from harness.timeline import (
     DnsAnswered,
     Event,
     HealthChanged,
+    SightChanged,
     WriterSeen,
 )
 from tests.unit.judges.scripted import ADDRESS, DARK, HOME, NEXT, Bad, Where, at, home, never, run, story, told
@@ -320,6 +321,20 @@ def test_of_a_stream_that_never_came_back_the_stages_as_far_as_they_went(told: R
     assert [(one.name, round(one.duration.seconds, 3), one.observer) for one in stages] == expected
     assert [stage.known for stage in stages] == [True] * (len(stages) - 1) + [False]
     assert stages[-1].ended == at(150)
+
+
+def test_a_blind_observer_does_not_say_that_a_detection_never_came() -> None:
+    def seen(*sights: tuple[float, bool], what: str = "health checks") -> str:
+        events = [SightChanged(at(second), what, seen=seen) for second, seen in sights]
+        return apart(record(*events), spell(30, 150), back=False)[-1].observer
+
+    assert seen((33, False)) == "could not be seen: health checks"
+    assert seen((33, False), (40, True)) == seen((151, False)) == NEVER
+    assert seen((33, False), (40, True), (60, False), what="alarms") == "could not be seen: alarms"
+    later = apart(record(dns(58), SightChanged(at(59), "health checks", seen=False)), spell(30, 150), back=False)
+    assert later[-1].observer == NEVER, "only a detection is seen by those who look"
+    blind = apart(record(SightChanged(at(33), "health checks", seen=False)), spell(30, 150), back=False)
+    assert sentence(blind) == "detection never came or could not be seen: health checks: 2.0 min of 2.0 min"
 
 
 def foreseen(location: str = "america", kind: str = "reads", failure: str = "writer stopped", **worsts: float | None):

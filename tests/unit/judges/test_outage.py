@@ -53,6 +53,7 @@ def test_what_is_said_of_a_stream(found: Recovery, ruling: Ruling, says: str) ->
 def test_a_stream_as_a_row() -> None:
     found = one(30, 60)
     assert found.row() == {
+        "down_seconds": 30.062,
         "fault": "Blackhole load balancer of us-east-1", "location": "america", "operation": "create_trigger",
         "ruling": "KEPT", "rto_seconds": 30.062, "rto_error_seconds": 0.613, "rto_more_seconds": 0.05,
         "objective_seconds": 60.0,

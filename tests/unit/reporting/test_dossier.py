@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from harness.reporting import dossier, evidence, pages, summary
+from harness.reporting.course import course
 from harness.reporting.dossier import Dossier
+from harness.timeline import SightChanged
 
 
 def line(**values: Any) -> str:
@@ -86,17 +89,39 @@ def test_a_page_answers_what_somebody_asks_who_was_not_there(runs: Any) -> None:
     text = page(runs["lost"])
     for answer in (
         "the writer moved, but nobody saw when it was promoted",
-        "Lose us-east-1 at 2023-11-14T22:14:50.000Z, for 100 s (ended by undone)",
-        "back after 37.3 s",
+        "Lose us-east-1 at 2023-11-14T22:14:50.000Z, for 100 s, until it was undone",
+        "api_key_stats from america: back after 37.3 s (−2.0 s), 60 s are owed",
+        "create_trigger from",
         "health check: check of us-east-1 is unhealthy (hc-us-east-1)",
         "detection 25.0 s",
-        "4 lost",
-        "of 771 acknowledged writes",
+        "4 of 771 acknowledged writes",
         "runbook.html#code-3",
         "changes.html#active_passive",
         "Aurora Global Database",
     ):
         assert answer in text, answer
+
+
+def test_a_page_tells_for_each_stream_how_long_it_was_down(runs: Any) -> None:
+    text = page(runs["dark"])
+    _, _, table = text.partition("Who was down, and for how long: Blackhole load balancer of us-east-1")
+    assert "<th>america</th><th>europe</th><th>asia</th>" in table
+    row = next(line for line in table.splitlines() if "<td>list_triggers</td>" in line)
+    assert len(re.findall(r">[\d.]+ s \(−[\d.]+ s\)</b>", row)) == 2
+    assert "not disturbed" in row, "asia is served by another region"
+    assert "Who was down" not in page(runs["lagging"])
+
+
+def test_a_page_does_not_say_that_nobody_noticed_what_could_not_be_seen(runs: Any) -> None:
+    quiet = [row for row in dossier.of(runs["dark"].folder).course if row["who"] not in ("health check", "alarm")]
+    assert "no alarm, no health check, nobody" in page(runs["dark"], Dossier(quiet))
+    blind = SightChanged(runs["dark"].record.events[-1].at, "health checks", seen=False, why="no route to Route 53")
+    told = course([*runs["dark"].record.events, blind])[-1]
+    text = page(runs["dark"], Dossier([*quiet, told]))
+    assert "nobody, as far as could be seen" in text
+    assert "health checks cannot be seen: no route to Route 53" in text
+    again = course([SightChanged(blind.at, "health checks", seen=True)])
+    assert again[0]["what"] == "health checks can be seen again"
 
 
 def test_each_lost_write_says_which_region_took_it(runs: Any) -> None:

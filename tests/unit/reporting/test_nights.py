@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def test_a_night_is_remembered_once_and_in_order(tmp_path: Path) -> None:
     path = tmp_path / "history" / "nights.jsonl"
     found = remembered(path, told("20260102T000000"), told("20260101T000000"), told("20260102T000000", rto=31.0))
     assert [one.session for one in found] == ["20260101T000000", "20260102T000000"]
-    assert found[1].figure("rto_seconds") == 31.0
+    assert found[1].verdict("rto_seconds").figures["rto_seconds"] == 31.0
     assert nights.read(path) == found
     assert "down_seconds" not in path.read_text(), "only what is followed is kept"
 
@@ -77,7 +78,7 @@ def test_a_run_that_did_not_finish_proves_nothing() -> None:
 def test_it_is_made_of_a_real_verdict_json(runs: Any) -> None:
     found = nights.of_session(summary.to_json([run.finished for run in runs.values()]))
     lost = next(one for one in found if one.run.endswith("the_primary_region_is_lost"))
-    assert lost.figure("lost_writes") == 4
+    assert lost.verdict("lost_writes").figures["lost_writes"] == 4
     assert lost.ruling is Ruling.UNKNOWN
 
 
@@ -147,3 +148,19 @@ def test_the_page_names_what_got_worse_and_what_is_flaky(tmp_path: Path) -> None
     calm = trends_page.regressions(known[:-1], known[-2].session)
     assert trends_page.worse(calm) == ""
     assert "Nothing got worse" in trends_page.html(known[:-1], calm)
+
+
+def test_with_too_few_nights_nobody_says_that_nothing_got_worse(tmp_path: Path) -> None:
+    known = remembered(tmp_path / "nights.jsonl", *(told(f"2026010{day}T000000") for day in range(1, 4)))
+    calm = trends_page.regressions(known, known[-1].session)
+    assert "Too early to tell of times" in trends_page.html(known, calm)
+
+
+def test_a_figure_is_coloured_by_what_was_judged_of_it_and_never_is_said(tmp_path: Path) -> None:
+    known = remembered(tmp_path / "nights.jsonl", told("20260101T000000", rto=None, ruling="BROKEN"))
+    page = trends_page.html(known, trends_page.regressions(known, known[-1].session))
+    recovery, lost = re.findall(r"<svg class=\"trend\".*?</span>", page)
+    assert "never" in recovery
+    assert "circle" not in recovery
+    assert Ruling.KEPT.colour in lost
+    assert Ruling.BROKEN.colour not in lost

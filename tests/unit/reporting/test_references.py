@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from harness.reporting import references, telling
@@ -19,3 +21,10 @@ def test_every_component_has_what_aws_says_of_it() -> None:
     for component in set(telling._COMPONENTS.values()) - {"whole platform"}:
         assert references.of_component(component), component
     assert not references.of_component("platform")
+
+
+def test_the_page_of_figures_leads_nowhere_that_the_site_has_not() -> None:
+    page = references.measuring_page()
+    assert "<h2>Recovery time (RTO)</h2>" in page
+    assert ".md" not in "".join(re.findall(r'href="([^"]*)"', page))
+    assert "code's docstrings" in page.replace("’", "'")

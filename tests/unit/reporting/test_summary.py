@@ -17,7 +17,7 @@ def told(runs):
 def test_the_table_has_the_judges_own_figures(told):
     text = summary.markdown(told)
     (recovery,) = [line for line in text.splitlines() if "goes_dark" in line and "| recovery |" in line]
-    assert "43.8 s (−2.5)" in recovery
+    assert "43.8 s (−2.5 s)" in recovery
     (loss,) = [line for line in text.splitlines() if "| bounded_loss |" in line]
     assert "|  | 4 | 0 | 0 | 2 |" in loss
     (alarm,) = [line for line in text.splitlines() if "| lag_alarm |" in line]
@@ -73,7 +73,7 @@ def test_nothing_ran():
     [
         ({}, ""),
         ({"rto_seconds": 0.0, "rto_error_seconds": 0.0}, "0.0 s"),
-        ({"rto_seconds": 12.34, "rto_error_seconds": 0.56}, "12.3 s (−0.6)"),
+        ({"rto_seconds": 12.34, "rto_error_seconds": 0.56}, "12.3 s (−0.6 s)"),
         ({"rto_seconds": None, "down_seconds": 100.0}, "> 100.0 s"),
         ({"rto_seconds": None}, "never"),
     ],

@@ -1,0 +1,60 @@
+"""What to change: what bears on the trouble of a run comes first, each change once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.reporting import advice
+
+SLOW = ("detection-too-slow", "checks of 10 s", "the record of us-east-1 is slow")
+AGAIN = ("detection-too-slow", "checks of 10 s", "the record of eu-west-1 is slow")
+ALARM = ("lag-alarm-blind", "a heartbeat", "the alarm sees nothing")
+QUEUE = ("global-datastore-is-read-only", "a cache in each region", "it takes no writes")
+
+
+def run(
+    *ill: str, found: tuple[tuple[str, str, str], ...] = (ALARM, SLOW, QUEUE, AGAIN), **more: Any
+) -> dict[str, Any]:
+    details = [{"name": name, "change": change, "words": words} for name, change, words in found]
+    verdicts = [{"promise": promise, "ruling": "BROKEN"} for promise in ill]
+    verdicts.append({"promise": "bounded_loss", "ruling": "KEPT"})
+    return {"verdicts": verdicts, "ruling": "BROKEN" if ill else "KEPT", "feasibility": {"details": details, **more}}
+
+
+@pytest.mark.parametrize(
+    ("ill", "first"),
+    [
+        (("recovery",), ["checks of 10 s"]),
+        (("automatic", "conduct"), ["checks of 10 s"]),
+        (("lag_alarm",), ["a heartbeat"]),
+        (("jobs_exactly_once",), ["a cache in each region"]),
+        (("recovery", "lag_alarm"), ["a heartbeat", "checks of 10 s"]),
+        (("conduct",), []),
+        ((), []),
+    ],
+)
+def test_what_bears_on_the_trouble_comes_first(ill: tuple[str, ...], first: list[str]) -> None:
+    bears, rest = advice.changes(run(*ill))
+    assert [one.what for one in bears] == first
+    assert {one.what for one in (*bears, *rest)} == {change for _, change, _ in (ALARM, SLOW, QUEUE)}
+
+
+def test_a_change_is_told_once_with_all_that_asks_for_it() -> None:
+    (one,) = advice.changes(run("recovery", found=(SLOW, AGAIN)))[0]
+    assert one.because == ("the record of us-east-1 is slow", "the record of eu-west-1 is slow")
+    assert advice.told(run("recovery", found=(SLOW, AGAIN))).count("checks of 10 s") == 1
+
+
+def test_what_does_not_bear_on_it_is_folded_away() -> None:
+    text = advice.told(run("recovery"))
+    assert text.index("checks of 10 s") < text.index("<details>") < text.index("a heartbeat")
+    assert "2 more" in text
+    assert advice.told(run()).startswith("nothing<details>")
+
+
+def test_without_details_the_findings_are_told_or_that_there_are_none() -> None:
+    assert advice.told(run("recovery", found=(), findings=["a < b"])) == "a &lt; b"
+    assert advice.told(run(found=())) == "nothing"
+    assert "does not tell" in advice.told(run("recovery", found=()))
