@@ -198,13 +198,21 @@ def _front_marks(record: Record, window: Window, location: str, recovered: Insta
 
 
 def _dark(record: Record, window: Window, location: str) -> frozenset[str]:
-    """The regions that the fault struck; of somebody else's, the one that DNS led the location away from meanwhile."""
-    known = windows.dark_regions(window.fault) or frozenset(window.fault.regions)
+    """The regions that the fault struck; of somebody else's, the one that DNS led the location away from meanwhile.
+
+    A fault behind the front door darkens no region to its clients, and leads them away where checks see it.
+    """
+    known = windows.dark_regions(window.fault) or frozenset(window.fault.regions) or _named(record, window)
     if known or not isinstance(window.fault, FaultNoticed):
         return known
     answers = [event for event in of(record.events, DnsAnswered) if event.location == location]
     left = (old.region for old, new in pairwise(answers) if window.began < new.at <= window.ended)
     return frozenset(region for region in (next(left, ""),) if region)
+
+
+def _named(record: Record, window: Window) -> frozenset[str]:
+    region = window.fault.fault.rpartition(" of ")[2]
+    return frozenset({region}) & frozenset(record.header.regions)
 
 
 def _first_elsewhere(record: Record, window: Window, location: str, recovered: Instant) -> Instant | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from harness.clock import Instant
 from harness.judges import anatomy, windows
 from harness.judges.outage import Recovery, recoveries, worst
@@ -65,7 +67,22 @@ def _figures(record: Record, one: Recovery) -> dict[str, Number]:
         p50, p95, p99 = percentiles(own) if len(own) or not len(rows) else (UNMEASURED,) * 3
         figures[f"availability_{name}"] = round(float(flags.mean()), 6) if len(rows) else None
         figures |= {f"p50_{name}_ms": p50, f"p95_{name}_ms": p95, f"p99_{name}_ms": p99}
-    return figures
+    return figures if one.time is not None else {**figures, "healed_seconds": _healed(record)}
+
+
+def _healed(record: Record) -> Number:
+    """From the last undo to the first arrival from which every stream stays good; ``None`` when that was not seen."""
+    after = windows.aftermath(record)
+    if after is None:
+        return None
+    firsts = []
+    for stream in streams(record, *after):
+        bad = np.flatnonzero(~stream.good)
+        place = int(bad[-1]) + 1 if len(bad) else 0
+        if place >= len(stream.good):
+            return None
+        firsts.append(int(stream.times[place]))
+    return windows.span_seconds(after[0], Instant(max(firsts))) if firsts else None
 
 
 def _spans(record: Record) -> list[tuple[str, Instant, Instant]]:

@@ -15,6 +15,27 @@ _BEARS_ON = {"lag-alarm": _ALARMS, "global-datastore": _JOBS}
 """By the beginning of a finding's name, the promises that it breaks; whatever is not here keeps the service from coming
 back, which is the trouble of all other promises."""
 
+_STAGES = {
+    "detection-too-slow": {"detection", "dns"},
+    "check-asks-the-database": {"detection", "dns"},
+    "record-without-check": {"detection"},
+    "region-without-record": {"dns"},
+    "only-an-alias-evaluates": {"detection"},
+    "nobody-decides": {"decision"},
+    "a-person-decides": {"decision"},
+    "alarm-in-the-failing-region": {"decision"},
+    "alarm-on-route53-metric": {"decision"},
+    "automation-races-the-failover": {"decision"},
+    "promotion-by-hand": {"decision", "promotion"},
+    "multi-az-instance-too-slow": {"promotion"},
+    "writer-without-standby": {"promotion"},
+    "no-secondary": {"promotion"},
+    "global-failover-takes-minutes": {"promotion"},
+    "standby-without-redis": {"reconnect"},
+    "load-balancer-fails-open": {"reconnect"},
+}
+"""The stages of a recovery that a finding draws out; those that are asked for come first."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -28,7 +49,11 @@ def changes(run: Mapping[str, Any]) -> tuple[list[Change], list[Change]]:
     """What bears on the promises that this run did not keep, and what is left: each change once."""
     ill = {str(one["promise"]) for one in run["verdicts"] if Ruling[one["ruling"]] is not Ruling.KEPT}
     details = list(run["feasibility"].get("details", ()))
-    first = _gathered(one for one in details if _bears(str(one["name"]), ill))
+    bearing = [one for one in details if _bears(str(one["name"]), ill)]
+    asked = {"decision"} if "automatic" in ill else set()
+    longest = max(run["anatomy"], key=lambda stage: stage["seconds"], default=None)
+    asked |= {longest["stage"]} if longest else set()
+    first = _gathered(sorted(bearing, key=lambda one: not asked & _STAGES.get(str(one["name"]), set())))
     known = {one.what for one in first}
     return first, _gathered(one for one in details if one["change"] not in known)
 

@@ -137,10 +137,12 @@ def _rows(
 
 
 def _anatomy(part: Anatomy, inches: float, *, first: bool) -> _Row:
+    never = not part.stages[-1].known
+    whose = f"{part.operation} from {part.location}"
     return _Row(
         0.5, 0.5, "where the\ntime went" if first else "", lambda axes: panels.anatomy(axes, part.stages, inches),
         "took / budget", shared=False, framed=False,
-        scale=f"seconds from the fault to the recovery of {part.operation} from {part.location}",
+        scale=f"seconds since the fault: {whose} {'never came back' if never else 'until it was back'}",
     )  # fmt: skip
 
 

@@ -128,6 +128,11 @@ def _when(run: Run) -> str:
         back = back if one.get("down_seconds") else "not disturbed"
         owed = f", {goal:g} s are owed" if isinstance(goal, int | float) else ""
         told.append(f"{one['worst_operation']} from {one['worst_location']}: {back}{owed}")
+    found = figures.merged(run["verdicts"])
+    if "healed_seconds" in found:
+        healed = found["healed_seconds"]
+        never = "not all was seen to be good again before the traffic ended"
+        told.append(never if healed is None else f"all was good again {healed:g} s after it was undone")
     return "<br>".join(map(markup.escape, told)) or "no fault was injected"
 
 
@@ -144,6 +149,8 @@ def _noticed(dossier: Dossier) -> str:
 def _stages(run: Run) -> str:
     told: dict[str, list[str]] = {}
     for stage in run["anatomy"]:
+        if not stage["seconds"]:
+            continue
         budget = stage["budget_seconds"]
         within = "" if budget is None else f" (budget {budget:g} s)"
         whose = f"{stage['operation']} from {stage['location']}"
@@ -159,8 +166,8 @@ def _lost(run: Run) -> str:
         told.append(f"{found['lost_writes']} of {found['acknowledged_writes']} acknowledged writes; {', '.join(rest)}")
     if found.get("unknown_writes"):
         told.append(
-            f"of {found['unknown_writes']} more writes the client was told nothing (time-outs, resets): "
-            f"{found['recovered_writes']} are there, the others are not"
+            f"{found['unknown_writes']} more writes got no answer that tells (time-outs, resets), "
+            f"of which {found['recovered_writes']} are stored"
         )
     if found.get("lost_jobs") is not None:
         told.append(f"{found['lost_jobs']} of {found['processed']} jobs; {found['doubled_jobs']} ran more than once")

@@ -125,11 +125,13 @@ def _objective(found: Mapping[str, Any]) -> str:
 
 
 def _why(run: Run) -> str:
-    """The first of what was not kept, in its judge's words."""
-    ill = next((one for one in run["verdicts"] if one["ruling"] == run["ruling"] != Ruling.KEPT.name), None)
-    if ill is None:
+    """The first of what was not kept, in its judge's words; of a run that was kept, what had to break."""
+    ill = [one for one in run["verdicts"] if one["ruling"] == run["ruling"] != Ruling.KEPT.name]
+    meant = [one for one in run["verdicts"] if one["promise"] == breaks("recovery")]
+    if not ill and not meant:
         return ""
-    told = f"{ill['promise'].replace('_', ' ')}: {ill['reason']}"
+    first = (ill or meant)[0]
+    told = f"{first['promise'].replace('_', ' ')}: {first['reason']}"
     return f'<br><span class="faint">{markup.escape(told)}</span>'
 
 

@@ -103,8 +103,10 @@ def build(
     found = results.read(results_folder, sessions) if results_folder.is_dir() else []
     names = {*(run["phase"] for run in told["runs"]), *(one.phase for one in found)}
     cards = [_phase(name, told, found, results_folder, site) for name in phases.ordered(names)]
-    known = nights.remember(site.parent / HISTORY / NIGHTS_FILE, told)
-    compared = trends_page.regressions(known, max(sessions, default=""))
+    newest = max(sessions, default="")
+    nights_all = nights.remember(site.parent / HISTORY / NIGHTS_FILE, told)
+    known = [one for one in nights_all if one.session <= newest]
+    compared = trends_page.regressions(known, newest)
     built = Site(site / pages.INDEX_FILE, told, cards, finished, known, compared, matrix, changes)
     _write(built, site)
     return built

@@ -23,6 +23,7 @@ from harness.timeline import (
     Decided,
     DnsAnswered,
     Event,
+    FaultInjected,
     HealthChanged,
     SightChanged,
     WriterSeen,
@@ -321,6 +322,17 @@ def test_of_a_stream_that_never_came_back_the_stages_as_far_as_they_went(told: R
     assert [(one.name, round(one.duration.seconds, 3), one.observer) for one in stages] == expected
     assert [stage.known for stage in stages] == [True] * (len(stages) - 1) + [False]
     assert stages[-1].ended == at(150)
+
+
+def test_a_fault_behind_the_front_door_is_detected_where_a_check_sees_it() -> None:
+    def gray(fault: str) -> list[tuple[str, float]]:
+        told = record(health(45), fault=fault)
+        behind = [replace(one, regions=()) if isinstance(one, FaultInjected) else one for one in told.events]
+        stages = apart(replace(told, events=tuple(behind)), spell(30, 150), back=False)
+        return [(one.name, one.duration.seconds) for one in stages]
+
+    assert gray(f"Blackhole database of {HOME}") == [("detection", 15), ("decision", 0), ("promotion", 0), ("dns", 105)]
+    assert gray("Blackhole database of mars-1") == [("detection", 120)]
 
 
 def test_a_blind_observer_does_not_say_that_a_detection_never_came() -> None:

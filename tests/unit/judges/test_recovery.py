@@ -290,6 +290,18 @@ def test_everything_that_is_told_of_a_recovery() -> None:
     ]
 
 
+def test_of_what_never_came_back_the_healing_after_the_undo_is_told() -> None:
+    def healed(until: float, **changes) -> object:
+        found = judge(run(lambda location, operation, second: 30 <= second < until, **changes))[0]
+        assert found.figures["rto_seconds"] is None
+        return found.figures["healed_seconds"]
+
+    assert healed(150) == pytest.approx(0.5, abs=0.5)
+    assert healed(170) == pytest.approx(20.5, abs=1)
+    assert healed(999) is None
+    assert "healed_seconds" not in judge(run(lambda location, operation, second: 30 <= second < 50))[0].figures
+
+
 def test_availability_is_told_for_each_stream_and_span() -> None:
     def down(location: str, operation: str, second: float) -> bool:
         return (location, operation) == ("europe", "create_trigger") and 30 <= second < 37

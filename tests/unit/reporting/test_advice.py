@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from harness.judges.anatomy import STAGES
 from harness.reporting import advice
 
 SLOW = ("detection-too-slow", "checks of 10 s", "the record of us-east-1 is slow")
@@ -15,12 +16,15 @@ QUEUE = ("global-datastore-is-read-only", "a cache in each region", "it takes no
 
 
 def run(
-    *ill: str, found: tuple[tuple[str, str, str], ...] = (ALARM, SLOW, QUEUE, AGAIN), **more: Any
+    *ill: str, found: tuple[tuple[str, ...], ...] = (ALARM, SLOW, QUEUE, AGAIN), slowest: str = "dns", **more: Any
 ) -> dict[str, Any]:
     details = [{"name": name, "change": change, "words": words} for name, change, words in found]
     verdicts = [{"promise": promise, "ruling": "BROKEN"} for promise in ill]
     verdicts.append({"promise": "bounded_loss", "ruling": "KEPT"})
-    return {"verdicts": verdicts, "ruling": "BROKEN" if ill else "KEPT", "feasibility": {"details": details, **more}}
+    feasibility = {"details": details, **more}
+    anatomy = [{"stage": "detection", "seconds": 10.0}, {"stage": slowest, "seconds": 90.0}]
+    ruling = "BROKEN" if ill else "KEPT"
+    return {"verdicts": verdicts, "ruling": ruling, "feasibility": feasibility, "anatomy": anatomy}
 
 
 @pytest.mark.parametrize(
@@ -30,7 +34,7 @@ def run(
         (("automatic", "conduct"), ["checks of 10 s"]),
         (("lag_alarm",), ["a heartbeat"]),
         (("jobs_exactly_once",), ["a cache in each region"]),
-        (("recovery", "lag_alarm"), ["a heartbeat", "checks of 10 s"]),
+        (("recovery", "lag_alarm"), ["checks of 10 s", "a heartbeat"]),
         (("conduct",), []),
         ((), []),
     ],
@@ -58,3 +62,22 @@ def test_without_details_the_findings_are_told_or_that_there_are_none() -> None:
     assert advice.told(run("recovery", found=(), findings=["a < b"])) == "a &lt; b"
     assert advice.told(run(found=())) == "nothing"
     assert "does not tell" in advice.told(run("recovery", found=()))
+
+
+def test_what_the_slowest_stage_asks_for_comes_before_the_rest() -> None:
+    nobody = ("nobody-decides", "an automation", "nobody decides")
+    cold = ("standby-without-redis", "start without it", "its tasks refuse to start")
+
+    def order(*ill: str, slowest: str) -> list[str]:
+        return [one.what for one in advice.changes(run(*ill, found=(cold, SLOW, nobody), slowest=slowest))[0]]
+
+    assert order("recovery", slowest="dns") == ["checks of 10 s", "start without it", "an automation"]
+    assert order("recovery", slowest="reconnect") == ["start without it", "checks of 10 s", "an automation"]
+    assert order("recovery", slowest="decision")[0] == "an automation"
+    assert order("automatic", slowest="reconnect") == ["start without it", "an automation", "checks of 10 s"]
+    without = {**run("recovery", found=(cold, SLOW)), "anatomy": []}
+    assert [one.what for one in advice.changes(without)[0]] == ["start without it", "checks of 10 s"]
+
+
+def test_every_finding_that_bears_on_a_recovery_has_its_stage() -> None:
+    assert set().union(*advice._STAGES.values()) <= set(STAGES)

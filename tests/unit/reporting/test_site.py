@@ -186,6 +186,16 @@ def test_phases_come_in_the_strategys_order_and_what_was_not_kept_says_why(finis
     assert "the run never came to its end" in text, "of a killed run"
 
 
+def test_a_session_is_told_with_the_nights_before_it_and_none_after(finished, tmp_path):
+    later = tmp_path / "history" / "nights.jsonl"
+    site.build(tmp_path / "no-results", tmp_path / "site", finished)
+    known = later.read_text()
+    later.write_text(known.replace(SESSION, "20991231T000000") + known)
+    built = site.build(tmp_path / "no-results", tmp_path / "site", finished)
+    assert {night.session for night in built.known} == {SESSION}
+    assert "20991231T000000" in later.read_text(), "what is not told is remembered all the same"
+
+
 def test_a_column_that_no_run_of_a_phase_fills_is_left_out(finished, tmp_path):
     text = site.build(tmp_path / "no-results", tmp_path / "site", finished).index.read_text()
     of_replicas, of_passive = (
