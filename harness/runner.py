@@ -90,8 +90,9 @@ def run(
     before = Baseline.load(baseline) if baseline else None
     options = Options(target_file(target_name), speed, "as_written" if as_written else "hardened")
     wanted = Session(options).target  # reads the objectives, too, and says what is wrong in them
-    guard.permit(wanted, HOME)
+    # The plan first: it touches nothing, and is wanted most when nothing may be touched.
     plans.hold(chosen, wanted, yes=yes, say=lambda text: sys.stdout.write(f"{text}\n\n"))
+    guard.permit(wanted, HOME)
     shutil.rmtree(RESULTS, ignore_errors=True)
     collector = Collector()
     words = [str(entry.file) for entry in chosen]

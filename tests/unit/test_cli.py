@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -140,8 +141,13 @@ def test_the_catalogue_lists_every_scenario(home):
 
 
 @pytest.mark.parametrize("words", [("run", DARK), ("gate",)])
-def test_on_aws_a_run_tells_its_plan_and_stops(home, words):
-    done = gameday(*words, "--target", "targets/staging.example.toml", home=home)
+@pytest.mark.parametrize("hours", ['from = "08:00"\nuntil = "18:00"', 'from = "00:00"\nuntil = "24:00"'])
+def test_on_aws_a_run_tells_its_plan_and_stops_in_quiet_hours_too(home, tmp_path, words, hours):
+    text = (HOME / "targets" / "staging.example.toml").read_text()
+    settled = re.sub(r'from = "08:00"\nuntil = "18:00" .*\n', f"{hours}\n", text)
+    staging = tmp_path / "staging.toml"
+    staging.write_text(re.sub(r"days = .*\n", "", settled))
+    done = gameday(*words, "--target", str(staging), home=home)
     assert done.returncode == 4
     assert done.stderr == "gameday: nothing was done. Say --yes to carry it out.\n"
     assert f"{DARK}: " in done.stdout
