@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.judges import feasibility
 from harness.judges.anatomy import STAGES
 from harness.reporting import advice
 
@@ -81,3 +83,5 @@ def test_what_the_slowest_stage_asks_for_comes_before_the_rest() -> None:
 
 def test_every_finding_that_bears_on_a_recovery_has_its_stage() -> None:
     assert set().union(*advice._STAGES.values()) <= set(STAGES)
+    told = "".join(file.read_text() for file in Path(feasibility.__file__).parent.glob("*.py"))
+    assert [name for name in advice._STAGES if f'"{name}"' not in told] == []
