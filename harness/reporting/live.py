@@ -31,6 +31,7 @@ from harness.timeline import (
     FaultUndone,
     HealthChanged,
     PhaseBegan,
+    SightChanged,
     Stalled,
     Stopped,
     WriterSeen,
@@ -45,6 +46,7 @@ BUCKETS = 15
 """So many blocks has a sparkline."""
 WIDE = 112
 """From so many columns on there is room for sparklines."""
+_UNSEEN = "not seen"
 NOT_KNOWN = "not known"
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -107,6 +109,8 @@ class Picture:
     faults: tuple[State, ...]
     alarms: tuple[State, ...] | None
     unhealthy: tuple[State, ...] | None
+    blind: tuple[State, ...]
+    """What our observers have no sight of: nothing is known of it meanwhile."""
     pending: tuple[str, ...] | None
     regions: tuple[str, ...]
     offer: str = ""
@@ -124,7 +128,7 @@ class Picture:
             }
             for row in self.rows
         }
-        states = {"faults": self.faults, "alarms": self.alarms, "unhealthy": self.unhealthy}
+        states = {"faults": self.faults, "alarms": self.alarms, "unhealthy": self.unhealthy, "blind": self.blind}
         plain = {name: None if found is None else [_plain(one) for one in found] for name, found in states.items()}
         told = {"phase": self.phase, "locations": rows, "writer": self.writer, **plain}
         return {"at": self.now.nanoseconds, "kind": "now", **told, "pending": self.pending}
@@ -153,6 +157,7 @@ def picture(seen: Seen, waiting_for: str = "", offer: str = "") -> Picture:
         faults=_standing(events),
         alarms=_states(of(events, AlarmChanged), _alarm, lambda event: event.new, "OK"),
         unhealthy=_states(of(events, HealthChanged), _check, lambda event: _health(event.healthy), _health(True)),
+        blind=_blind(events),
         pending=None if seen.pending is None else tuple(f"{one.fault}: {one.act}" for one in seen.pending),
         regions=header.regions,
         offer=offer,
@@ -225,6 +230,12 @@ def _standing(events: Sequence[Event]) -> tuple[State, ...]:
         elif isinstance(event, FaultUndone):
             found.pop(event.fault, None)
     return tuple(found.values())
+
+
+def _blind(events: Sequence[Event]) -> tuple[State, ...]:
+    """What cannot be seen at present."""
+    last = {event.what: event for event in of(events, SightChanged)}
+    return tuple(State(event.what, _UNSEEN, event.at) for event in last.values() if not event.seen)
 
 
 def _states(
@@ -347,9 +358,14 @@ def _strips(shown: Picture) -> list[tuple[str, list[Text]]]:
         ("writer", [_region(shown.writer, shown)]),
         ("fault", [_state(one, shown.now) for one in shown.faults] or [Text("none stands")]),
         ("undo", undo or [Text(NOT_KNOWN if pending is None else "nothing pending")]),
-        ("alarms", _told(shown.alarms, "all OK", shown.now)),
-        ("health", _told(shown.unhealthy, "all healthy", shown.now)),
+        ("alarms", _told(shown.alarms, f"all OK{_far(shown)}", shown.now)),
+        ("health", _told(shown.unhealthy, f"all healthy{_far(shown)}", shown.now)),
+        *([("blind", [_state(one, shown.now) for one in shown.blind])] if shown.blind else []),
     ]
+
+
+def _far(shown: Picture) -> str:
+    return ", as far as can be seen" if shown.blind else ""
 
 
 def _told(states: tuple[State, ...] | None, well: str, now: Instant) -> list[Text]:
@@ -359,7 +375,7 @@ def _told(states: tuple[State, ...] | None, well: str, now: Instant) -> list[Tex
 
 
 def _state(one: State, now: Instant) -> Text:
-    colour = palette.NOWHERE if one.state == "INSUFFICIENT_DATA" else palette.BAD
+    colour = palette.NOWHERE if one.state in ("INSUFFICIENT_DATA", _UNSEEN) else palette.BAD
     lasts = f"for {'at least ' if one.earlier else ''}{now - one.since}"
     return Text.assemble((f" {one.state} ", f"{palette.on(colour)} on {colour}"), f" {one.name}, {lasts}")
 

@@ -15,7 +15,7 @@ from harness.clock import seconds
 from harness.following import Seen
 from harness.record import Record
 from harness.reporting import live
-from harness.timeline import AlarmChanged, HealthChanged, Stalled, Stopped
+from harness.timeline import AlarmChanged, HealthChanged, SightChanged, Stalled, Stopped
 from harness.undo import Act, Armed
 from tests.unit.reporting import fabricated
 
@@ -109,6 +109,25 @@ def test_alarms_and_health_checks_that_are_not_well_are_named_the_loudest_first(
     assert "ALARM  no-writer in eu-west-1, for 2.0 s" in text
     assert "unhealthy  check of us-east-1, for 17.0 s" in text
     assert live.picture(seen_at(found, 240)).alarms == ()
+
+
+def test_what_cannot_be_seen_is_not_called_healthy(lost):
+    sights = [
+        HealthChanged(fabricated.at(1), "hc-us-east-1", "us-east-1", healthy=True),
+        SightChanged(fabricated.at(71), "health checks", seen=False, why="get_health_check_status: Unreachable"),
+        SightChanged(fabricated.at(75), "health checks", seen=True),
+        SightChanged(
+            fabricated.at(76), "alarms and events of us-east-1", seen=False, why="describe_alarms: Unreachable"
+        ),
+    ]
+    found = replace(lost, events=tuple(sorted((*lost.events, *sights), key=lambda event: event.at)))
+    text = drawn(live.picture(seen_at(found, 73)))
+    assert "not seen  health checks, for 2.0 s" in text
+    assert "all healthy, as far as can be seen" in text
+    later = live.picture(seen_at(found, 80))
+    assert [one.name for one in later.blind] == ["alarms and events of us-east-1"]
+    assert later.to_json()["blind"][0]["state"] == "not seen"
+    assert "not seen" not in drawn(live.picture(seen_at(lost, 80)))
 
 
 def test_who_writes_follows_the_describes(lost):
