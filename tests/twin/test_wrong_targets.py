@@ -38,7 +38,7 @@ pytestmark = pytest.mark.skipif(
 TWIN = (REPOSITORY / "targets" / "twin.toml").read_text()
 STAGING = (REPOSITORY / "targets" / "staging.example.toml").read_text()
 PHASE = "active_passive"
-SPEED = 50.0
+SPEED = 10.0
 OURS = "AKIAIOSFODNN7EXAMPLE"
 """The key under which the tests themselves call; whatever has another one was the harness."""
 LEAST = 40
