@@ -31,7 +31,6 @@ from harness.timeline import (
     Event,
     FaultNoticed,
     HealthChanged,
-    SightChanged,
     WriterSeen,
     of,
 )
@@ -40,7 +39,6 @@ from harness.verdicts import Number
 STAGES = ("detection", "decision", "promotion", "dns", "reconnect")
 _NOT_SEEN = "not seen by any observer"
 _NEVER = "had not come when the fault was undone"
-_BLIND = "could not be seen"
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ def stages_of(record: Record, one: Recovery) -> list[Stage]:
 def sentence(stages: Sequence[Stage]) -> str:
     """Which stage used up most of the time, in words."""
     whole = stages[-1].ended - stages[0].began
-    if stages[-1].observer == _NEVER or stages[-1].observer.startswith(_BLIND):
+    if not stages[-1].known:
         before = ", ".join(f"{stage.name} took {stage.duration}" for stage in stages[:-1] if stage.duration > ZERO)
         doubt = "" if stages[-1].observer == _NEVER else f" or {stages[-1].observer}"
         told = f"{stages[-1].name} never came{doubt}: {stages[-1].duration} of {whole}"
@@ -156,15 +154,9 @@ def _unfinished(record: Record, spell: Spell, marks: Sequence[_Mark], budgets: d
     stages = _cut(spell, ended, budgets)
     stuck = marks[len(ended)].name if len(ended) < len(marks) else "reconnect"
     began = stages[-1].ended if stages else spell.began
-    unseen = ", ".join(_unseen(record, spell.ended)) if stuck == "detection" else ""
-    observer = f"{_BLIND}: {unseen}" if unseen else _NEVER
+    blind = [event.what for event in windows.unseen(record, spell.ended)] if stuck == "detection" else []
+    observer = f"could not be seen: {', '.join(blind)}" if blind else _NEVER
     return [*stages, Stage(stuck, began, spell.ended, observer, budgets.get(stuck), known=False)]
-
-
-def _unseen(record: Record, at: Instant) -> list[str]:
-    """What our observers had no sight of at that moment."""
-    last = {event.what: event.seen for event in of(record.events, SightChanged) if event.at <= at}
-    return [what for what, seen in last.items() if not seen]
 
 
 def _cut(spell: Spell, marks: Sequence[_Mark], budgets: dict[str, Duration]) -> list[Stage]:

@@ -7,7 +7,7 @@ import numpy as np
 from harness.clock import Instant
 from harness.judges import anatomy, windows
 from harness.judges.outage import Recovery, recoveries, worst
-from harness.judges.streams import UNMEASURED, between, good, measured, percentiles, streams
+from harness.judges.streams import UNMEASURED, answered, good, measured, percentiles, streams
 from harness.record import Record
 from harness.verdicts import Number, Ruling, Verdict
 
@@ -61,8 +61,7 @@ def _figures(record: Record, one: Recovery) -> dict[str, Number]:
         "speed": record.header.speed,
     }
     for name, began, ended in _spans(record):
-        rows = between(record.traffic, began, ended)
-        rows = rows[rows["done"] < ended.nanoseconds]
+        rows = answered(record.traffic, began, ended)
         flags, own = good(record, rows), measured(record, rows)
         p50, p95, p99 = percentiles(own) if len(own) or not len(rows) else (UNMEASURED,) * 3
         figures[f"availability_{name}"] = round(float(flags.mean()), 6) if len(rows) else None

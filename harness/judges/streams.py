@@ -83,19 +83,24 @@ def between(rows: Traffic, began: Instant, ended: Instant) -> Traffic:
     return part
 
 
-def streams(record: Record, began: Instant, ended: Instant) -> Iterator[Stream]:
-    """Every stream of the header's locations and mix within a span, empty ones too.
+def answered(rows: Traffic, began: Instant, ended: Instant) -> Traffic:
+    """Of the arrivals :func:`between`, those that were answered in it, too.
 
-    An arrival still unanswered at the end of the span is left out: a good answer then may be the healing's doing and
-    a bad one the undo's, and neither says anything of the failover.
+    A good answer after the end may be the healing's doing and a bad one the undo's: neither says anything of the span.
     """
+    part = between(rows, began, ended)
+    inside: Traffic = part[part["done"] < ended.nanoseconds]
+    return inside
+
+
+def streams(record: Record, began: Instant, ended: Instant) -> Iterator[Stream]:
+    """Every stream of the header's locations and mix within a span, empty ones too: what was :func:`answered` in it."""
     nothing = record.traffic[:0]
     for location_code, location in enumerate(record.header.locations):
         for operation_code, operation in enumerate(record.header.operations):
             if record.header.mix and not record.header.mix.get(operation):
                 continue
-            rows = between(record.streams.get((location_code, operation_code), nothing), began, ended)
-            rows = rows[rows["done"] < ended.nanoseconds]
+            rows = answered(record.streams.get((location_code, operation_code), nothing), began, ended)
             yield Stream(location, operation, rows, good(record, rows), location not in record.header.unmeasured)
 
 

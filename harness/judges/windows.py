@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.clock import Duration, Instant, seconds
 from harness.record import Record
-from harness.timeline import FaultInjected, FaultNoticed, FaultUndone, PhaseBegan, of
+from harness.timeline import FaultInjected, FaultNoticed, FaultUndone, PhaseBegan, SightChanged, of
 
 _FIDELITY = ("faithful", "twin-only", "partial", "observed")
 
@@ -108,6 +108,12 @@ def aftermath(record: Record) -> tuple[Instant, Instant] | None:
     """From the last undo to the end of traffic; ``None`` without an undo."""
     undone = [undo.at for undo in of(record.events, FaultUndone)]
     return (max(undone), traffic_end(record)) if undone else None
+
+
+def unseen(record: Record, at: Instant) -> list[SightChanged]:
+    """Of what our observers had no sight at that moment: when each began."""
+    last = {event.what: event for event in of(record.events, SightChanged) if event.at <= at}
+    return [event for event in last.values() if not event.seen]
 
 
 def dark_regions(fault: FaultInjected) -> frozenset[str]:

@@ -36,8 +36,6 @@ from harness.timeline import (
     of,
 )
 
-HEALTH_CHECKS = "health checks"
-"""What :class:`harness.timeline.SightChanged` calls the sight of Route 53's checkers."""
 _DNS_PERIOD = seconds(1)
 _AWS_PERIOD = seconds(3)
 _HEALTH_PERIOD = seconds(5)
@@ -87,7 +85,7 @@ class Observers:
                 (self._look_at_names, _DNS_PERIOD, "DNS answers"),
                 (self._look_at_writer, _AWS_PERIOD, "the writer"),
                 (self._look_at_regions, _AWS_PERIOD, "alarms and events"),
-                (self._look_at_health, _HEALTH_PERIOD, HEALTH_CHECKS),
+                (self._look_at_health, _HEALTH_PERIOD, "health checks"),
                 (self._look_at_tasks, _TASKS_PERIOD, "tasks"),
                 (self._look_at_the_clock, _CLOCK_PERIOD, "the clock"),
                 (self._look_at_stops, _AWS_PERIOD, "stop alarms"),

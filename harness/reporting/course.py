@@ -67,10 +67,7 @@ _WORDS: Mapping[type[Event], Callable[..., tuple[str, str]]] = {
     FaultInjected: _fault,
     FaultNoticed: _fault,
     FaultUndone: lambda one: ("fault", f"{one.fault} undone: {one.proof}"),
-    AlarmChanged: lambda one: (
-        "alarm",
-        f"{one.alarm} ({one.region}): {one.old or 'first seen'} → {one.new}: {one.reason}",
-    ),
+    AlarmChanged: _alarm,
     AlarmNotified: lambda one: ("alarm", f"{one.alarm} ({one.region}): the notification of {one.new} arrived"),
     HealthChanged: _health,
     DatabaseEvent: lambda one: ("database", f"{one.source} ({one.region}): {one.message}"),

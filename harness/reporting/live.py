@@ -20,6 +20,7 @@ from rich.text import Text
 
 from harness.clock import Duration, Instant, milliseconds, seconds
 from harness.following import Seen
+from harness.judges import windows
 from harness.judges.streams import good
 from harness.record import Record, Traffic
 from harness.reporting import palette, series
@@ -31,7 +32,6 @@ from harness.timeline import (
     FaultUndone,
     HealthChanged,
     PhaseBegan,
-    SightChanged,
     Stalled,
     Stopped,
     WriterSeen,
@@ -157,7 +157,7 @@ def picture(seen: Seen, waiting_for: str = "", offer: str = "") -> Picture:
         faults=_standing(events),
         alarms=_states(of(events, AlarmChanged), _alarm, lambda event: event.new, "OK"),
         unhealthy=_states(of(events, HealthChanged), _check, lambda event: _health(event.healthy), _health(True)),
-        blind=_blind(events),
+        blind=tuple(State(event.what, _UNSEEN, event.at) for event in windows.unseen(record, now)),
         pending=None if seen.pending is None else tuple(f"{one.fault}: {one.act}" for one in seen.pending),
         regions=header.regions,
         offer=offer,
@@ -230,12 +230,6 @@ def _standing(events: Sequence[Event]) -> tuple[State, ...]:
         elif isinstance(event, FaultUndone):
             found.pop(event.fault, None)
     return tuple(found.values())
-
-
-def _blind(events: Sequence[Event]) -> tuple[State, ...]:
-    """What cannot be seen at present."""
-    last = {event.what: event for event in of(events, SightChanged)}
-    return tuple(State(event.what, _UNSEEN, event.at) for event in last.values() if not event.seen)
 
 
 def _states(
