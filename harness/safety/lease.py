@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness import files
 from harness.errors import Unreadable
+from harness.processes import birth
 
 FILE = "lease"
 
@@ -30,12 +31,12 @@ class Lease:
     @classmethod
     def of(cls, pid: int) -> Lease:
         """The lease of a living process; one that is dead already gets a lease that is dead."""
-        return cls(pid, _started(pid))
+        return cls(pid, birth(pid) or 0)
 
     @property
     def alive(self) -> bool:
         """Whether its process is there (stopped ones are) and has not said that it ended."""
-        return not self.over and self.started != 0 and _started(self.pid) == self.started
+        return not self.over and self.started != 0 and birth(self.pid) == self.started
 
     def until(self, deadline: int) -> Lease:
         """The same with another deadline."""
@@ -59,12 +60,3 @@ def read(path: Path) -> Lease | None:
         return None
     except (OSError, ValueError, TypeError) as error:
         raise Unreadable(f"{path}: {error}", "Look whether its run still lives, then remove it.") from error
-
-
-def _started(pid: int) -> int:
-    """The kernel's start time of a process, in ticks; 0 when it is gone or a zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0
-    return 0 if fields[0] == "Z" else int(fields[19])

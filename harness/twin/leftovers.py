@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.processes import birth
 from harness.twin.network import kernel
 from harness.twin.network.namespaces import apart
-from harness.twin.state import NAMES, birth, living_init
+from harness.twin.state import NAMES, living_init
 
 _PROC = Path("/proc")
 

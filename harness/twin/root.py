@@ -28,11 +28,12 @@ from typing import Any, BinaryIO
 
 from harness.clock import Anchor, real_sleep
 from harness.errors import Refused, TwinFault
+from harness.processes import birth
 from harness.twin import init
 from harness.twin.handover import Handover, Order, Report
 from harness.twin.leftovers import Leftovers, leftovers, mark
 from harness.twin.nursery import Nursery
-from harness.twin.state import State, birth, folder, living_init, write_whole
+from harness.twin.state import State, folder, living_init, write_whole
 
 __all__ = ["Handover", "Leftovers", "State", "launch", "leftovers", "shutdown", "status"]
 

@@ -11,26 +11,16 @@ from typing import Any
 
 from harness.clock import Anchor, Clock
 from harness.errors import TwinFault
+from harness.processes import birth
 
 RUN = Path("/run/twin")
 """The twin's private tmpfs; it exists inside the twin's own mounts only, so every checkout has the same path."""
 NAMES = Path("/run/netns")
-_FIELDS_BEFORE_BIRTH = 19
 
 
 def folder(checkout: Path) -> Path:
     """The folder of a checkout's twin."""
     return checkout / ".twin"
-
-
-def birth(pid: int) -> int | None:
-    """When a process began, in clock ticks since the machine did; ``None`` when it is gone or a zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    state, *rest = stat.rpartition(")")[2].split()
-    return None if state in "ZX" else int(rest[_FIELDS_BEFORE_BIRTH - 1])
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.clock import seconds
+from harness.clock import Duration, seconds
 from harness.twin import names
 from harness.twin.api.elbv2 import ElbV2
 from harness.twin.designs import catalogue
 from tests.contract.door import REGION, client, opened
 from tests.twin import backend
-from tests.twin.stage import Stage, stage
+from tests.twin.stage import PATIENCE, Stage, stage
 
 NAME = "agentauri-alb"
 DNS = names.load_balancer_dns(NAME, REGION)
@@ -79,9 +79,14 @@ class Rig:
         health: dict[str, str] = seen["TargetHealth"]
         return health
 
-    def becomes(self, address: str, state: str, reason: str | None = None) -> None:
+    def becomes(self, address: str, state: str, reason: str | None = None, *, patience: Duration = PATIENCE) -> None:
         wanted = (state, reason)
-        self.stage.until(lambda: (self.health(address)["State"], self.health(address).get("Reason")) == wanted)
+
+        def told() -> bool:
+            health = self.health(address)
+            return (health["State"], health.get("Reason")) == wanted
+
+        self.stage.until(told, patience)
 
     def statuses(self, path: str = "/", count: int = 4) -> set[int]:
         return {self.stage.get(NODES[0], path)[0] for _ in range(count)}

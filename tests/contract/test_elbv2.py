@@ -232,7 +232,7 @@ def test_a_frozen_node_does_not_stop_the_others_and_catches_up(world: Rig) -> No
     os.kill(frozen, signal.SIGSTOP)
     try:
         world.kill(FIRST)
-        world.becomes(FIRST, "unhealthy", "Target.FailedHealthChecks")
+        world.becomes(FIRST, "unhealthy", "Target.FailedHealthChecks", patience=seconds(20))
         world.stage.until(lambda: world.servers() == {SECOND})
     finally:
         os.kill(frozen, signal.SIGCONT)

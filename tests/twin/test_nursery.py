@@ -13,9 +13,10 @@ import pytest
 
 from harness.clock import real_sleep
 from harness.errors import TwinFault
+from harness.processes import birth
 from harness.twin.nursery import Nursery
 from harness.twin.root import launch, leftovers, shutdown, status
-from harness.twin.state import State, birth
+from harness.twin.state import State
 from tests.twin.test_root import NAMESPACES, SPEED, gone_after
 
 pytestmark = [

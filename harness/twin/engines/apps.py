@@ -24,6 +24,7 @@ from typing import Any, Protocol
 
 from harness.clock import Clock, Duration
 from harness.errors import TwinFault
+from harness.processes import stopped
 from harness.twin.designs.model import Design
 
 _LAUNCH = """
@@ -83,11 +84,7 @@ class RunningTask:
     @property
     def frozen(self) -> bool:
         """Whether the process is stopped, as by :meth:`freeze`."""
-        try:
-            stat = Path(f"/proc/{self.pid}/stat").read_text()
-        except FileNotFoundError:
-            return False
-        return self.alive() and stat.rpartition(")")[2].split()[0] == "T"
+        return self.alive() and stopped(self.pid)
 
     def exit_code(self) -> int | None:
         """The exit code (negative: the signal that ended it); ``None`` while it is alive."""

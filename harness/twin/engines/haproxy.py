@@ -18,6 +18,7 @@ from string import Template
 
 from harness.clock import Clock, Duration, monotonic_nanoseconds, real_sleep, seconds
 from harness.errors import TwinFault
+from harness.processes import stopped
 from harness.twin.network.network import Network
 
 TARGET_PORT = 8080
@@ -139,6 +140,12 @@ class HaproxyNode:
     def pid(self) -> int | None:
         """The process, or ``None`` before the start and after the end."""
         return self._process.pid if self._process and self._process.poll() is None else None
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the process is stopped: it would answer nobody, and whoever asks waits in vain."""
+        pid = self.pid
+        return pid is not None and stopped(pid)
 
     def start(self) -> None:
         """Start without targets and return when the node answers."""

@@ -17,6 +17,7 @@ from string import Template
 
 from harness.clock import Clock, Duration, monotonic_nanoseconds, real_sleep, seconds
 from harness.errors import TwinFault
+from harness.processes import stopped
 from harness.twin.network.network import Network
 
 PORT = 6379
@@ -82,12 +83,7 @@ class RedisNode:
     def frozen(self) -> bool:
         """Whether the process is stopped, as by :meth:`freeze`."""
         pid = self.pid
-        if pid is None:
-            return False
-        try:
-            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
-        except FileNotFoundError:
-            return False
+        return pid is not None and stopped(pid)
 
     def start(self, primary: str | None = None) -> None:
         """Start empty, as a primary or as a replica of the node at that backplane address; returns when it answers."""

@@ -248,8 +248,8 @@ def _update(node: _Node) -> None:
 
 
 def _asked(node: _Node, question: Callable[..., Answer], *arguments: str) -> list[Answer]:
-    """The node's answer; none, and a line in the log, from a process that is gone or frozen by an act of nature."""
-    if node.engine.pid is None or monotonic_nanoseconds() < node.left_alone_until:
+    """The node's answer; none from a process that is gone or frozen, or that is too slow: that is told in the log."""
+    if node.engine.pid is None or node.engine.frozen or monotonic_nanoseconds() < node.left_alone_until:
         return []
     try:
         return [question(*arguments)]

@@ -1,0 +1,50 @@
+"""The kernel's word on a process: a living one, a stopped one, a zombie, one with a strange name, none at all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.processes import birth, stopped
+
+
+@pytest.fixture
+def sleeper(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process whose name holds what parts the fields."""
+    program = tmp_path / "a ) T ("
+    program.symlink_to("/bin/sleep")
+    process = subprocess.Popen([str(program), "60"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_living_process_has_a_birth_that_stays_and_is_not_stopped(sleeper: subprocess.Popen[bytes]) -> None:
+    born = birth(sleeper.pid)
+    assert born is not None
+    assert born >= (birth(os.getpid()) or 0)
+    assert birth(sleeper.pid) == born
+    assert not stopped(sleeper.pid)
+
+
+def test_a_stopped_process_is_told_from_one_that_goes_on(sleeper: subprocess.Popen[bytes]) -> None:
+    sleeper.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, sleeper.pid, os.WSTOPPED)
+    assert stopped(sleeper.pid)
+    assert birth(sleeper.pid) is not None
+    sleeper.send_signal(signal.SIGCONT)
+    os.waitid(os.P_PID, sleeper.pid, os.WCONTINUED)
+    assert not stopped(sleeper.pid)
+
+
+def test_a_zombie_and_nobody_have_no_birth_and_are_not_stopped(sleeper: subprocess.Popen[bytes]) -> None:
+    sleeper.kill()
+    os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)
+    assert (birth(sleeper.pid), stopped(sleeper.pid)) == (None, False)
+    sleeper.wait()
+    assert (birth(sleeper.pid), stopped(sleeper.pid)) == (None, False)
