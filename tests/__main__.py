@@ -7,12 +7,13 @@ whatever fails in either fails the whole.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+from tests import background
 
 BIN = Path(sys.executable).parent
 PATIENT = (
@@ -31,16 +32,15 @@ PATIENT = (
 """What takes as long as it takes: nothing in it is late on a busy machine."""
 PURE = ("tests/unit", "tests/house", "tests/browser", *PATIENT)
 REAL = ("tests/contract", "tests/trust", "tests/twin", *(f"--ignore={path}" for path in PATIENT))
-_NICE = 10
 
 
 def _pytest(words: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "pytest", *words]
 
 
-def pure() -> int:
+def pure(group: Path | None) -> int:
     """Lint, types, and the tests that can wait, one after the other; the first failure ends it."""
-    os.nice(_NICE)
+    background.join(group)
     checks = ([str(BIN / "ruff"), "check", "."], [str(BIN / "ruff"), "format", "--check", "."], [str(BIN / "mypy")])
     for words in (*checks, _pytest(PURE)):
         code = subprocess.run(words, check=False).returncode
@@ -51,8 +51,9 @@ def pure() -> int:
 
 def main() -> int:
     """Both parts; 1 when either failed."""
-    with tempfile.TemporaryFile() as told:
-        aside = subprocess.Popen([sys.executable, "-m", "tests", "pure"], stdout=told, stderr=subprocess.STDOUT)
+    with background.leavings() as group, tempfile.TemporaryFile() as told:
+        words = [sys.executable, "-m", "tests", "pure", *([str(group)] if group else [])]
+        aside = subprocess.Popen(words, stdout=told, stderr=subprocess.STDOUT)
         try:
             code = subprocess.run(_pytest(REAL), check=False).returncode
             aside.wait()
@@ -64,4 +65,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(pure() if sys.argv[1:] == ["pure"] else main())
+    match sys.argv[1:]:
+        case ["pure", *group]:
+            sys.exit(pure(Path(group[0]) if group else None))
+        case _:
+            sys.exit(main())
