@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import signal
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -34,11 +34,22 @@ _FOLLOWED = pytest.StashKey[bool]()
 _TERMINAL = pytest.StashKey[int | None]()
 
 
-class BrokenPromise(AssertionError):
+class Unkept(Exception):
+    """A scenario whose verdicts are not all KEPT; ``told`` are those that decided, one a line."""
+
+    def __init__(self, verdicts: Sequence[Verdict]) -> None:
+        reasons = [f"{verdict.promise}: {verdict.reason}" for verdict in verdicts]
+        super().__init__("; ".join(reasons) or "nothing was judged")
+        self.told = "\n".join(
+            f"{verdict.ruling.name} {words}" for verdict, words in zip(verdicts, reasons, strict=True)
+        )
+
+
+class BrokenPromise(Unkept, AssertionError):
     """The record proves that a promise was not kept."""
 
 
-class Inconclusive(Exception):
+class Inconclusive(Unkept):
     """The record proves nothing; ``broken`` in Allure's words, and never a pass."""
 
 
@@ -169,17 +180,23 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     return result
 
 
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A verdict is no fault of our code: what was judged stands where the trace of a failed test would."""
+    report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value, Unkept):
+        report.longrepr = call.excinfo.value.told or str(call.excinfo.value)
+    return report
+
+
 def _decide(told: list[Finished]) -> None:
     verdicts = [verdict for one in told for verdict in one.verdicts]
     ruling = worst(verdict.ruling for verdict in verdicts)
+    deciding = [verdict for verdict in verdicts if verdict.ruling is ruling]
     if ruling is Ruling.BROKEN:
-        raise BrokenPromise(_reasons(verdicts, Ruling.BROKEN))
+        raise BrokenPromise(deciding)
     if ruling is Ruling.UNKNOWN:
-        raise Inconclusive(_reasons(verdicts, Ruling.UNKNOWN) or "nothing was judged")
-
-
-def _reasons(verdicts: list[Verdict], ruling: Ruling) -> str:
-    return "; ".join(f"{verdict.promise}: {verdict.reason}" for verdict in verdicts if verdict.ruling is ruling)
+        raise Inconclusive(deciding)
 
 
 class _signals:  # noqa: N801 - a context manager in the manner of contextlib

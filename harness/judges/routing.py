@@ -22,6 +22,7 @@ from harness.verdicts import Number, Ruling, Verdict, worst
 TAIL = seconds(10)
 """The last so much of a location's traffic says where a location is served in the end."""
 _UNMAPPED = 0.02
+_STAYED = "no location had left its nearest region: nothing had to come back"
 
 Finding = tuple[Ruling, str]
 
@@ -209,8 +210,8 @@ def failback(record: Record) -> Verdict:
     Back: the first arrival from which the share at the nearest region stays at ``success_ratio`` to the end. A second
     outage: a stretch with more bad arrivals than the ratio and a blip allow, after the undo, but for a planned
     interruption that ``writer_home`` judges. Flapping: the DNS answer of a location changes more than once. UNKNOWN
-    when the traffic ended too early to say. Units: AWS seconds.
-    Source: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover.html
+    when the traffic ended too early to say. Where nobody had left, the reason says so: it was not put to the test.
+    Units: AWS seconds. Source: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover.html
     """
     after = windows.aftermath(record)
     if after is None or after[1] <= after[0]:
@@ -227,7 +228,17 @@ def failback(record: Record) -> Verdict:
         "failback_seconds": max(known) if len(known) == len(spans) else None,
         "allowed_seconds": record.header.objectives.failback_time.seconds,
     }
-    return Verdict("failback", ruling, _reason(ruling, findings), figures, {"failback": rows})
+    stayed = ruling is Ruling.KEPT and not _anybody_left(record, undone)
+    reason = _STAYED if stayed else _reason(ruling, findings)
+    return Verdict("failback", ruling, reason, figures, {"failback": rows})
+
+
+def _anybody_left(record: Record, undone: Instant) -> bool:
+    """Whether a location was served by another region than its nearest while a fault stood."""
+    struck = windows.windows(record)[0].began
+    parts = [(one.span(struck, undone), _code(record, one.location)) for one in served(record)]
+    objective = record.header.objectives.success_ratio
+    return any(len(part.region) and code is not None and part.share(code) < objective for part, code in parts)
 
 
 def _back(record: Record, part: Served, undone: Instant, ended: Instant, rows: list[dict[str, Number]]) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,10 +14,20 @@ from typing import Any
 import pytest
 
 from harness.errors import Aborted, Refused
-from harness.plugin import _plainly_refused, _prepare_what_follows, _signals
+from harness.plugin import Inconclusive, _decide, _plainly_refused, _prepare_what_follows, _signals
 from harness.verdicts import Outcome
 
 HOME = Path(__file__).resolve().parents[2]
+VERDICTS = """
+from types import SimpleNamespace
+from harness.plugin import _decide
+from harness.verdicts import Ruling, Verdict
+
+def test_it():
+    kept = Verdict("sessions", Ruling.KEPT, "all went on")
+    ill = [Verdict("recovery", Ruling.RULING, "late"), Verdict("routing", Ruling.RULING, "lost")]
+    _decide([SimpleNamespace(verdicts=[kept, *ill])])
+"""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -52,6 +63,25 @@ def test_a_stop_condition_lets_no_other_scenario_begin(outcome, stopped, renewed
     experiment: Any = SimpleNamespace(outcome=outcome)
     _prepare_what_follows(experiment, played, session)
     assert (len(renewals), session.shouldstop) == (renewed, told)
+
+
+@pytest.mark.parametrize(("ruling", "status"), [("BROKEN", "failed"), ("UNKNOWN", "broken")])
+def test_a_report_shows_the_verdicts_in_the_place_of_a_trace_through_our_code(
+    tmp_path: Path, ruling: str, status: str
+) -> None:
+    (tmp_path / "test_it.py").write_text(VERDICTS.replace("RULING", ruling))
+    words = [sys.executable, "-m", "pytest", "-q", "test_it.py", "--alluredir=told", f"--rootdir={tmp_path}"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60)
+    assert done.returncode == 1, done.stdout + done.stderr
+    (told,) = (json.loads(file.read_text()) for file in (tmp_path / "told").glob("*-result.json"))
+    assert told["status"] == status
+    assert "recovery: late; routing: lost" in told["statusDetails"]["message"]
+    assert told["statusDetails"]["trace"].splitlines() == [f"{ruling} recovery: late", f"{ruling} routing: lost"]
+
+
+def test_a_run_that_judged_nothing_says_so() -> None:
+    with pytest.raises(Inconclusive, match="nothing was judged"):
+        _decide([])
 
 
 def test_a_bare_pytest_is_on_the_leash_too(tmp_path: Path) -> None:

@@ -98,6 +98,15 @@ def answers(*moments: float, location: str = "america") -> list[DnsAnswered]:
             for number, second in enumerate(moments)]  # fmt: skip
 
 
+def test_a_way_back_that_nobody_had_to_go_is_told_as_such() -> None:
+    stayed = "no location had left its nearest region: nothing had to come back"
+    for told in (seen(away()), seen(away((160, 161))), seen(away((10, 20))), seen(away((60, 60.5)))):
+        found = failback(told)
+        assert (found.ruling, found.reason) == (Ruling.KEPT, stayed)
+    for told in (seen(away((140, 149))), seen(away((60, 150), place="europe"))):
+        assert failback(told).reason == BACK
+
+
 def test_an_answer_may_change_once_after_the_undo() -> None:
     def changes(*events: DnsAnswered) -> tuple[Ruling, str, list]:
         found = failback(seen(MOVED, *events))
