@@ -1,4 +1,4 @@
-"""The processor's leavings for a process and all that it starts: its nice value, and a control group of least weight.
+"""The processor's leavings for a process and all that it starts: its nice value, and a control group of low weight.
 
 The nice value alone is not enough where the kernel groups by session (sched_autogroup(7) in sched(7)): there it counts
 within a session only, and every session, as each twin is one, gets as much as any other. A control group of our own
@@ -16,7 +16,8 @@ from pathlib import Path
 from harness.clock import monotonic_nanoseconds, real_sleep
 
 NICE = 10
-LEAST_SHARES = "2"
+LOW_SHARES = "256"
+"""A quarter of what any session has. With the least, 2, a twin in it starves, and its automation moves the writer."""
 HIERARCHY = Path("/sys/fs/cgroup/cpu")
 _PATIENCE_REAL_SECONDS = 10
 
@@ -30,7 +31,7 @@ def leavings(hierarchy: Path = HIERARCHY) -> Iterator[Path | None]:
     group = hierarchy / f"gameday-{os.getpid()}"
     try:
         group.mkdir()
-        (group / "cpu.shares").write_text(LEAST_SHARES)
+        (group / "cpu.shares").write_text(LOW_SHARES)
     except OSError:
         yield None
         return

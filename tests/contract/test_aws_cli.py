@@ -16,7 +16,7 @@ pytestmark = [needs_root, pytest.mark.timeout(120)]
 
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
-    with running(tmp_path_factory.mktemp("home"), speed=20) as whole:
+    with running(tmp_path_factory.mktemp("home"), speed=10) as whole:
         yield whole
 
 

@@ -35,7 +35,7 @@ def begun(group: Path | None) -> str:
 def test_a_session_of_its_own_stays_in_the_group_which_is_gone_afterwards() -> None:
     with background.leavings() as group:
         assert group is not None
-        assert (group / "cpu.shares").read_text().split() == [background.LEAST_SHARES]
+        assert (group / "cpu.shares").read_text().split() == [background.LOW_SHARES]
         told = begun(group)
         assert f"/{group.name}" in told
         assert int(told.split()[0]) >= background.NICE
