@@ -15,21 +15,12 @@ from harness.cloud.estate import Estate
 from harness.data import readback
 from harness.data.readback import Source
 from harness.errors import CloudFault, OutOfPatience, Refused, UndoFailed
+from harness.events import DatabaseEvent, Event, FaultInjected, Noted, Stalled, WorldCompared, WorldDiffers, WriterSeen
 from harness.experiment import Experiment
 from harness.inventory import Inventory
 from harness.ledger import Jobs, ReadBack
 from harness.record import READBACK_FILE
-from harness.timeline import (
-    DatabaseEvent,
-    Event,
-    FaultInjected,
-    Noted,
-    Stalled,
-    WorldCompared,
-    WorldDiffers,
-    WriterSeen,
-    of,
-)
+from harness.timeline import of
 from harness.verdicts import Outcome
 
 _MARGIN = seconds(10)

@@ -15,13 +15,15 @@ from harness.clock import Instant
 from harness.cloud.estate import Estate
 from harness.cloud.trail import Trail, kept
 from harness.console import Console
+from harness.events import PhaseBegan
 from harness.header import Header, write_header
 from harness.load import Load
 from harness.probes.observers import Observers
+from harness.probes.processors import Processors
 from harness.record import CALLS_FILE, HEADER_FILE, TIMELINE_FILE
 from harness.safety import lease
 from harness.safety.watchdog import Watchdog
-from harness.timeline import PhaseBegan, Timeline
+from harness.timeline import Timeline
 from harness.undo import JOURNAL_FILE, Journal, Mirror
 from harness.verdicts import Outcome
 
@@ -99,7 +101,8 @@ class Experiment:
             load.start()
             self._note_clocks(load)
             try:
-                yield
+                with Processors(load.processes, self.estate.clock, self.timeline):
+                    yield
             finally:
                 load.stop()
                 self._note_clocks(load)

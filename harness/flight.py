@@ -19,6 +19,7 @@ from harness.cloud import configuration
 from harness.cloud.estate import Estate
 from harness.console import Console
 from harness.errors import Aborted, BadInput, HarnessFault, OutOfPatience
+from harness.events import FAULT, OVER, FaultUndone, Marked
 from harness.experiment import Experiment
 from harness.header import Header
 from harness.heading import AS_FOUND, heading
@@ -32,7 +33,7 @@ from harness.outlook import phase_of
 from harness.phases import PHASES
 from harness.script import Scenario
 from harness.session import RUNS, owed, reach_survivors, target_file
-from harness.timeline import FAULT, OVER, FaultUndone, Marked, Timeline
+from harness.timeline import Timeline
 from harness.verdicts import Outcome
 from loadtests.settings import MIX
 

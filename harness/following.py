@@ -15,10 +15,10 @@ import numpy as np
 
 from harness import timeline, undo
 from harness.clock import Clock, Duration, Instant, seconds
+from harness.events import Event
 from harness.header import Header, read_header
 from harness.record import HEADER_FILE, TIMELINE_FILE, Record, traffic
 from harness.requests import RECORD, SIZE, Outcome, Requests, Rows, decode
-from harness.timeline import Event
 from harness.undo import JOURNAL_FILE, Armed
 
 KEPT = seconds(40)

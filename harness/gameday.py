@@ -18,6 +18,7 @@ from harness.console import Console
 from harness.data import statements
 from harness.data.witness import Witness
 from harness.errors import BadInput, Ineffective, OutOfPatience, Refused, UndoFailed
+from harness.events import Stalled
 from harness.experiment import Experiment
 from harness.faults import Arrangement, Fault, Lag, is_destructive, title
 from harness.header import Stream
@@ -34,7 +35,6 @@ from harness.safety.injection import Arranging, Injection
 from harness.safety.radius import Radius
 from harness.script import Scenario
 from harness.session import HOME, Session
-from harness.timeline import Stalled
 from harness.topology import Region, Zone
 from harness.verdicts import Outcome
 from loadtests.settings import MIX

@@ -16,9 +16,7 @@ from harness.cloud import kept, observation
 from harness.cloud.estate import Estate
 from harness.console import Console
 from harness.errors import BadInput, CloudFault
-from harness.flight import Order
-from harness.header import write_header
-from harness.timeline import (
+from harness.events import (
     AlarmChanged,
     DatabaseEvent,
     Event,
@@ -30,8 +28,10 @@ from harness.timeline import (
     MetricSeen,
     Noted,
     PhaseBegan,
-    Timeline,
 )
+from harness.flight import Order
+from harness.header import write_header
+from harness.timeline import Timeline
 from harness.verdicts import Outcome
 
 _AGO = re.compile(r"-(\d+(?:\.\d+)?)([smhd])")

@@ -15,7 +15,7 @@ from types import TracebackType
 
 from harness import timeline
 from harness.errors import Refused
-from harness.timeline import DECIDED, Decided, Event, Marked
+from harness.events import DECIDED, Decided, Event, Marked
 
 MARKS_FILE = "marks.jsonl"
 _HELD_FILE = "watching"

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.events import AlarmChanged, Decided
 from harness.header import Header
 from harness.judges import bench, lapses, sanity, streams, windows
 from harness.judges.loss import losses
@@ -21,7 +22,7 @@ from harness.phases import PHASES
 from harness.prices import TODAY, Price
 from harness.record import Record
 from harness.requests import ON_THE_SIDE
-from harness.timeline import AlarmChanged, Decided, of
+from harness.timeline import of
 from harness.verdicts import Outcome, Ruling
 
 NOT_MEASURED = "not measured"

@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from harness import ledger, requests, seal, timeline
 from harness.errors import Unreadable
+from harness.events import Event
 from harness.header import ClientPolicy, Header, Stream, read_header, write_header
 from harness.ledger import Ledger, ReadBack
 from harness.requests import Requests
-from harness.timeline import Event
 
 __all__ = ["HEADER_FILE", "TRAFFIC", "ClientPolicy", "Header", "Record", "Stream", "load", "traffic", "write_header"]
 

@@ -17,7 +17,7 @@ from harness.cloud import observation
 from harness.cloud.discovery import LoadBalancerSeen
 from harness.cloud.observation import AlarmSeen, HealthCheckSeen
 from harness.cloud.session import GLOBAL_REGION, Cloud
-from harness.timeline import AlarmChanged, DatabaseEvent, HealthChanged, LagMeasured, MetricSeen
+from harness.events import AlarmChanged, DatabaseEvent, HealthChanged, LagMeasured, MetricSeen
 
 EVENTS_KEPT = minutes(14 * 24 * 60)
 _MOST_POINTS = 1_440

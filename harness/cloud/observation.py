@@ -10,8 +10,8 @@ from typing import Any
 from harness.clock import Clock, Duration, Instant
 from harness.cloud import services
 from harness.cloud.session import GLOBAL_REGION, Cloud
+from harness.events import AlarmChanged, AlarmNotified, DatabaseEvent, LagMeasured, TasksCounted
 from harness.probes.health import Probed
-from harness.timeline import AlarmChanged, AlarmNotified, DatabaseEvent, LagMeasured, TasksCounted
 
 
 @dataclass(frozen=True)

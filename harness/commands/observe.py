@@ -87,10 +87,10 @@ def mark(
     if meaning not in _MEANINGS:
         raise BadInput("--as", meaning, "no such meaning", f"One of {', '.join(_MEANINGS)}.")
     from harness import hindsight, marks
+    from harness.events import Marked
     from harness.header import read_header
     from harness.record import HEADER_FILE
     from harness.session import RUNS
-    from harness.timeline import Marked
 
     folder = marks.watching(RUNS)
     now = read_header(folder / HEADER_FILE).clock.now()

@@ -20,6 +20,7 @@ from harness import timeline
 from harness.clock import monotonic_nanoseconds, wall_seconds
 from harness.console import line
 from harness.errors import BadInput
+from harness.events import PhaseBegan
 from harness.following import Follower, Seen
 from harness.record import HEADER_FILE
 from harness.reporting import live, summary, telling
@@ -28,7 +29,6 @@ from harness.safety import keys, lease, lock
 from harness.safety.keys import Keys
 from harness.safety.lease import Lease
 from harness.session import HOME, RUNS
-from harness.timeline import PhaseBegan
 from harness.verdicts import Exit, Outcome, Ruling, Verdict, exit_code, strongest, worst
 from harness.view import PERIOD_REAL_SECONDS, View, drawable
 

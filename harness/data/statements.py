@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from harness.clock import Clock
 from harness.data.readback import Source
 from harness.errors import CloudFault
-from harness.timeline import StatementsCounted
+from harness.events import StatementsCounted
 
 _LIMIT_SECONDS = 10.0
 _LIFE = """

@@ -17,7 +17,8 @@ from typing import Any
 from harness.clock import Clock, seconds
 from harness.data.remote import Hand
 from harness.errors import CloudFault
-from harness.timeline import RoleChanged, RoleSeen, Timeline
+from harness.events import RoleChanged, RoleSeen
+from harness.timeline import Timeline
 
 _LOOK = seconds(1)
 _LIMIT_REAL_SECONDS = 2.0

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from harness.events import AddressesSeen
 from harness.record import Record, Traffic
 from harness.requests import address_number
-from harness.timeline import AddressesSeen, of
+from harness.timeline import of
 
 NOWHERE = -1
 """The arrival never had a peer: no name, no connection, never sent."""

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.clock import ZERO, Duration, Instant, seconds
+from harness.events import AlarmChanged, AlarmNotified, LagMeasured, WriterSeen
 from harness.judges import windows
 from harness.judges.windows import Window
 from harness.record import Record
-from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured, WriterSeen, of
+from harness.timeline import of
 from harness.verdicts import Number, Ruling, Verdict
 
 PROMISE = "lag_alarm"

@@ -15,15 +15,7 @@ from itertools import pairwise, takewhile
 import numpy as np
 
 from harness.clock import ZERO, Duration, Instant, seconds
-from harness.judges import addresses, windows
-from harness.judges.feasibility import failure_of
-from harness.judges.outage import Recovery, recoveries, worst
-from harness.judges.spells import Spell
-from harness.judges.streams import between, good
-from harness.judges.windows import Window
-from harness.judges.writers import moved
-from harness.record import Record
-from harness.timeline import (
+from harness.events import (
     AlarmChanged,
     DatabaseEvent,
     Decided,
@@ -32,8 +24,16 @@ from harness.timeline import (
     FaultNoticed,
     HealthChanged,
     WriterSeen,
-    of,
 )
+from harness.judges import addresses, windows
+from harness.judges.feasibility import failure_of
+from harness.judges.outage import Recovery, recoveries, worst
+from harness.judges.spells import Spell
+from harness.judges.streams import between, good
+from harness.judges.windows import Window
+from harness.judges.writers import moved
+from harness.record import Record
+from harness.timeline import of
 from harness.verdicts import Number
 
 STAGES = ("detection", "decision", "promotion", "dns", "reconnect")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from harness.events import Stalled, Stopped
 from harness.record import Record
-from harness.timeline import Stalled, Stopped, of
+from harness.timeline import of
 from harness.verdicts import Ruling, Verdict
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.clock import Instant
+from harness.events import BEGAN, DONE, FAILED, FaultInjected, StepTaken, WriterSeen
 from harness.judges import windows
 from harness.judges.outage import Recovery, recoveries_in
 from harness.judges.windows import Window
 from harness.record import Record
-from harness.timeline import BEGAN, DONE, FAILED, FaultInjected, StepTaken, WriterSeen, of
+from harness.timeline import of
 from harness.verdicts import Number, Ruling, Verdict, worst
 
 PROMISE = "writer_home"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from harness.clock import seconds
+from harness.events import LagMeasured
 from harness.judges import windows
 from harness.record import Record
-from harness.timeline import LagMeasured, of
+from harness.timeline import of
 from harness.verdicts import Number, Ruling, Verdict
 
 HEARTBEAT = seconds(1)

@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.clock import ZERO, Duration
+from harness.events import LagMeasured, WriterSeen
 from harness.judges import windows
 from harness.judges.windows import Window
 from harness.ledger import ReadBack, View
 from harness.record import Record
-from harness.timeline import LagMeasured, WriterSeen, of
+from harness.timeline import of
 
 Times = npt.NDArray[np.int64]
 

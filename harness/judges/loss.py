@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.clock import ZERO, Duration, Instant, seconds
+from harness.events import AddressesSeen
 from harness.judges import lapses, windows
 from harness.judges.lapses import Lapse
 from harness.judges.once import once
@@ -16,7 +17,7 @@ from harness.judges.streams import clock_error
 from harness.ledger import Ledger, ReadBack, Standing
 from harness.record import Record
 from harness.requests import address_text
-from harness.timeline import AddressesSeen, of
+from harness.timeline import of
 from harness.verdicts import Number, Ruling, Verdict
 
 ROWS = 200

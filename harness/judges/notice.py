@@ -9,11 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from harness.clock import Instant, minutes, seconds
-from harness.judges import windows
-from harness.judges.spells import LASTING
-from harness.judges.streams import Flags, Times, streams, tolerance
-from harness.record import Record
-from harness.timeline import (
+from harness.events import (
     FAULT,
     OVER,
     AlarmChanged,
@@ -23,8 +19,12 @@ from harness.timeline import (
     FaultUndone,
     HealthChanged,
     Marked,
-    of,
 )
+from harness.judges import windows
+from harness.judges.spells import LASTING
+from harness.judges.streams import Flags, Times, streams, tolerance
+from harness.record import Record
+from harness.timeline import of
 
 NAME = "somebody else's fault"
 APART = minutes(5)
@@ -52,7 +52,7 @@ class _Start:
 def noticed(record: Record) -> list[FaultNoticed | FaultUndone]:
     """The faults of a run that only watched, and their ends, for its timeline; from its requests and events alone.
 
-    A fault begins when a person said so (:data:`harness.timeline.FAULT`), but no later than the first bad arrival of an
+    A fault begins when a person said so (:data:`harness.events.FAULT`), but no later than the first bad arrival of an
     outage that was under way by then: whoever speaks while things fail speaks late. An outage that nobody's fault
     explains is one of its own, and counts from its first bad arrival. It ends only where a person said so. Empty when
     nobody said anything and nothing failed longer than noise.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 from harness.clock import Instant
+from harness.events import StatementsCounted
 from harness.judges.streams import good
 from harness.record import Record
-from harness.timeline import StatementsCounted, of
+from harness.timeline import of
 from harness.verdicts import Number, Ruling, Verdict
 
 PROMISE = "split_reads"

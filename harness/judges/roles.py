@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from harness.clock import ZERO
+from harness.events import RoleChanged, RoleSeen
 from harness.record import Record
-from harness.timeline import RoleChanged, RoleSeen, of
+from harness.timeline import of
 from harness.verdicts import Number, Ruling, Verdict
 
 

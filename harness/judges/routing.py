@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.clock import ZERO, Instant, seconds
+from harness.events import DnsAnswered
 from harness.judges import addresses, homecoming, windows
 from harness.judges.once import once
 from harness.judges.outage import recoveries
 from harness.judges.streams import Flags, Times, clock_error, excess, streams, tolerance, turn
 from harness.judges.windows import Window
 from harness.record import Record, Traffic
-from harness.timeline import DnsAnswered, of
+from harness.timeline import of
 from harness.verdicts import Number, Ruling, Verdict, worst
 
 TAIL = seconds(10)

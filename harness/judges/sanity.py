@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from harness.clock import Duration, Instant, seconds
+from harness.events import ClockStepped, FaultUndone, ProcessorsShared
 from harness.judges import addresses, windows
 from harness.judges.once import once
 from harness.judges.streams import BLIP_ARRIVALS, Flags, Times, between, clock_error, good, streams
 from harness.judges.windows import Window
 from harness.record import Record, Traffic
 from harness.requests import Outcome as Ending
-from harness.timeline import ClockStepped, FaultUndone, of
+from harness.timeline import of
 from harness.verdicts import Outcome
 
 DELIVERED = 0.95
@@ -22,6 +23,10 @@ STOPPING = seconds(20)
 """One location's clients may end so much earlier than another's, since they are stopped one after the other."""
 CLOCK = seconds(0.5)
 """What another machine's clock may be off at the most."""
+STARVED = 0.8
+"""For no more of the time in which they could run may the clients of this machine wait for a processor."""
+WANTED = 0.05
+"""Who wants less of a processor than this is not held up by waiting, however long that is beside its own work."""
 LATE_SHARE = 0.5
 """In the steady state 99 of 100 requests must have left within this share of their deadline."""
 
@@ -71,6 +76,7 @@ def _contradicted(record: Record, window: Window) -> list[str]:
 def of_the_traffic(record: Record) -> list[str]:
     """Why the traffic cannot say anything, good or bad; empty when it can.
 
+    The clients of this machine must have had processors enough: they live in the same need as a twin beside them.
     Each location must have delivered 95 % of its scheduled arrivals (rate × time) without a gap, from the steady
     state to the last undo and on to the end of the traffic; of those in between hardly any may be missing; and in the
     steady state everything must have worked.
@@ -78,7 +84,7 @@ def of_the_traffic(record: Record) -> list[str]:
     if not len(record.traffic):
         meant = windows.observed(record) and not record.header.rate_per_second
         return [] if meant else ["there was no traffic"]
-    doubts = []
+    doubts = _starved(record)
     for code, location in enumerate(record.header.locations):
         rows = record.traffic[record.traffic["location"] == code]
         rate = record.header.rate_per_second.get(location, 0.0)
@@ -90,6 +96,24 @@ def of_the_traffic(record: Record) -> list[str]:
         else:
             doubts += _of_arrivals(record, location, rows, rate)
     return doubts + _of_the_calm(record)
+
+
+def _starved(record: Record) -> list[str]:
+    """In the steady state or while a fault stood: the span of the worst need, where it is beyond measure."""
+    spans = [windows.calm(record), *((window.began, window.ended) for window in windows.windows(record))]
+    found = max((_waited(record, *span) for span in spans), default=0.0)
+    if found <= STARVED:
+        return []
+    return [f"this machine is short of processors: its clients waited {found:.0%} of the time in which they could run"]
+
+
+def _waited(record: Record, began: Instant, ended: Instant) -> float:
+    """Which share of the time in which they could run the clients waited; 0 where they wanted hardly anything."""
+    told = [event for event in of(record.events, ProcessorsShared) if began < event.at <= ended]
+    waited = sum(event.waited_seconds for event in told)
+    wanted = waited + sum(event.ran_seconds for event in told)
+    present = sum(event.span_seconds * event.processes for event in told)
+    return waited / wanted if wanted > WANTED * present else 0.0
 
 
 def _of_arrivals(record: Record, location: str, rows: Traffic, rate: float) -> list[str]:

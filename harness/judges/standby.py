@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from harness.clock import Instant
+from harness.events import TasksCounted
 from harness.judges import windows
 from harness.judges.windows import Window
 from harness.record import Record
-from harness.timeline import TasksCounted, of
+from harness.timeline import of
 from harness.verdicts import Number, Ruling, Verdict
 
 PROMISE = "ready_standby"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.clock import Duration, Instant, seconds
+from harness.events import FaultInjected, FaultNoticed, FaultUndone, PhaseBegan, SightChanged
 from harness.record import Record
-from harness.timeline import FaultInjected, FaultNoticed, FaultUndone, PhaseBegan, SightChanged, of
+from harness.timeline import of
 
 _FIDELITY = ("faithful", "twin-only", "partial", "observed")
 

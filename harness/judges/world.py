@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.events import WorldCompared, WorldDiffers
 from harness.inventory import Difference
 from harness.record import Record
-from harness.timeline import WorldCompared, WorldDiffers, of
+from harness.timeline import of
 from harness.verdicts import Number, Ruling, Verdict
 
 

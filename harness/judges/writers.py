@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.clock import Instant
+from harness.events import DatabaseEvent, Decided, WriterSeen
 from harness.judges import windows
 from harness.judges.loss import ROWS, losses, rows_after_promotion, rows_beside_the_writer
 from harness.judges.outage import recoveries
 from harness.judges.windows import Window
 from harness.ledger import ReadBack
 from harness.record import Record
-from harness.timeline import DatabaseEvent, Decided, WriterSeen, of
+from harness.timeline import of
 from harness.verdicts import Number, Ruling, Verdict
 
 Rows = list[dict[str, Number]]

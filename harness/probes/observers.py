@@ -18,8 +18,7 @@ from harness.cloud import discovery, doubts, observation
 from harness.cloud.estate import Estate
 from harness.cloud.observation import AlarmSeen
 from harness.errors import CloudFault
-from harness.probes.health import Endpoint
-from harness.timeline import (
+from harness.events import (
     BEGAN,
     AddressesSeen,
     AlarmChanged,
@@ -31,10 +30,10 @@ from harness.timeline import (
     SightChanged,
     StepTaken,
     TasksCounted,
-    Timeline,
     WriterSeen,
-    of,
 )
+from harness.probes.health import Endpoint
+from harness.timeline import Timeline, of
 
 _DNS_PERIOD = seconds(1)
 _AWS_PERIOD = seconds(3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from harness.clock import Instant
-from harness.timeline import (
+from harness.events import (
     AlarmChanged,
     AlarmNotified,
     ClockStepped,
@@ -26,8 +26,8 @@ from harness.timeline import (
     Stopped,
     WorldDiffers,
     WriterSeen,
-    of,
 )
+from harness.timeline import of
 from harness.verdicts import Number
 
 Row = dict[str, Number]

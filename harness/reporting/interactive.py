@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from harness import timeline
+from harness.events import AddressesSeen, Event
 from harness.judges.streams import UNMEASURED, good
 from harness.record import Record, Traffic
 from harness.reporting import markup, palette, series
 from harness.reporting.series import Axis
 from harness.requests import Outcome, address_text
-from harness.timeline import AddressesSeen, Event, of
+from harness.timeline import of
 from harness.verdicts import Verdict, worst
 
 PLOTLY_FILE = "plotly.min.js"

@@ -19,12 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.clock import Duration, Instant, milliseconds, seconds
-from harness.following import Seen
-from harness.judges import windows
-from harness.judges.streams import good
-from harness.record import Record, Traffic
-from harness.reporting import palette, series
-from harness.timeline import (
+from harness.events import (
     AlarmChanged,
     DnsAnswered,
     Event,
@@ -35,8 +30,13 @@ from harness.timeline import (
     Stalled,
     Stopped,
     WriterSeen,
-    of,
 )
+from harness.following import Seen
+from harness.judges import windows
+from harness.judges.streams import good
+from harness.record import Record, Traffic
+from harness.reporting import palette, series
+from harness.timeline import of
 
 LATELY = seconds(5)
 """The span of a rate, a share of errors and a latency; counted is what ended in it."""

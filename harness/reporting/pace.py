@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from harness.timeline import Event, PhaseBegan, of
+from harness.events import Event, PhaseBegan
+from harness.timeline import of
 
 LIVE = ("settle", "steady", "inject", "takeover", "hold", "undo", "catch_up")
 """The phases in which something is waited for or measured; all else (boot, reading back, judging) is dead time."""

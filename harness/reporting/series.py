@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.clock import Instant, seconds
+from harness.events import AlarmChanged, DnsAnswered, Event, HealthChanged, LagMeasured, PhaseBegan, WriterSeen
 from harness.judges import windows
 from harness.judges.streams import good
 from harness.record import Record, Traffic
 from harness.reporting import figures
 from harness.requests import Outcome
-from harness.timeline import AlarmChanged, DnsAnswered, Event, HealthChanged, LagMeasured, PhaseBegan, WriterSeen, of
+from harness.timeline import of
 from harness.verdicts import Ruling, Verdict
 
 Floats = npt.NDArray[np.float64]

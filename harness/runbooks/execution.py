@@ -9,8 +9,8 @@ from harness.clock import Clock, seconds
 from harness.cloud.orders import Order
 from harness.cloud.session import Cloud
 from harness.errors import CloudFault, GamedayError, OutOfPatience
+from harness.events import BEGAN, DONE, DONE_ALREADY, FAILED, Decided, Event, StepTaken
 from harness.runbooks.step import Look, Runbook, State, Step
-from harness.timeline import BEGAN, DONE, DONE_ALREADY, FAILED, Decided, Event, StepTaken
 
 _LOOK = seconds(5)
 

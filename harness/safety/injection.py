@@ -12,8 +12,9 @@ from harness.cloud import undoing
 from harness.cloud.carriers.carrier import Carrier, Proof
 from harness.cloud.estate import Estate
 from harness.errors import GamedayError, Ineffective, UndoFailed
+from harness.events import Event, FaultInjected, FaultUndone, Noted
 from harness.faults import Arrangement, Fault, title
-from harness.timeline import Event, FaultInjected, FaultUndone, Noted, Timeline
+from harness.timeline import Timeline
 from harness.undo import Act, Armed, Journal
 
 _LOG = logging.getLogger("gameday.injection")

@@ -10,8 +10,9 @@ from collections.abc import Callable, Collection, Mapping
 
 from harness.clock import Clock, Duration, seconds
 from harness.errors import Aborted
+from harness.events import Stopped
 from harness.target import StopConditions
-from harness.timeline import Stopped, Timeline
+from harness.timeline import Timeline
 
 Look = Callable[[], str | None]
 

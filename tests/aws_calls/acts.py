@@ -23,6 +23,7 @@ from harness.cloud.estate import Estate
 from harness.cloud.session import Cloud
 from harness.cloud.trail import kept
 from harness.errors import CloudFault, Ineffective, Refused
+from harness.events import WriterSeen
 from harness.faults import Blackhole, Geolocate, Lag, Lose, Pause, Shrink, Silence, Stop, Switchover
 from harness.probes.observers import Observers
 from harness.procedures import Drain, FailBack, FailOver, Procedure, PromoteStandby, Return, SwitchOver, name
@@ -32,7 +33,7 @@ from harness.safety.injection import Injection
 from harness.safety.table import Table
 from harness.script import Kind
 from harness.session import reach_twin
-from harness.timeline import Timeline, WriterSeen, of
+from harness.timeline import Timeline, of
 from harness.topology import (
     Automation,
     Cache,

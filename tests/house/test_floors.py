@@ -24,6 +24,7 @@ FLOORS = {
     "harness.phases": 1,
     "harness.prices": 1,
     "harness.verdicts": 1,
+    "harness.events": 1,
     "harness.configuration": 1,
     "harness.timings": 1,
     "harness.files": 2,

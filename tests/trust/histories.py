@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 
 from harness import ledger, record
 from harness.clock import Anchor, Clock, Instant, seconds
+from harness.events import AddressesSeen, Event, FaultInjected, FaultUndone, PhaseBegan, WriterSeen
 from harness.header import Header, write_header
 from harness.ledger import Jobs, ReadBack, View
 from harness.objectives import Objectives
 from harness.record import Record
 from harness.requests import NO_WRITE, OPERATIONS, RequestWriter
 from harness.requests import Outcome as Ending
-from harness.timeline import AddressesSeen, Event, FaultInjected, FaultUndone, PhaseBegan, Timeline, WriterSeen
+from harness.timeline import Timeline
 from harness.verdicts import Outcome
 
 ANCHOR = Anchor(10**13, 1_700_000_000 * 10**9)

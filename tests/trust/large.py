@@ -14,12 +14,13 @@ import numpy as np
 
 from harness import ledger
 from harness.clock import Anchor, Clock, Instant, seconds
+from harness.events import AddressesSeen, DnsAnswered, FaultInjected, FaultUndone, LagMeasured, PhaseBegan
 from harness.header import ClientPolicy, Header, Stream, write_header
 from harness.ledger import Jobs, ReadBack, View
 from harness.objectives import PROMISES, Objectives
 from harness.record import HEADER_FILE, READBACK_FILE, TIMELINE_FILE
 from harness.requests import OPERATIONS, RECORD, Outcome, RequestWriter, Rows, address_number
-from harness.timeline import AddressesSeen, DnsAnswered, FaultInjected, FaultUndone, LagMeasured, PhaseBegan, Timeline
+from harness.timeline import Timeline
 from harness.verdicts import Outcome as Ended
 
 LOCATIONS = ("america", "europe", "asia")

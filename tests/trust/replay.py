@@ -19,6 +19,7 @@ from typing import Any
 
 from harness import record as run_record
 from harness.clock import Clock, Instant, monotonic_nanoseconds, real_sleep, seconds
+from harness.events import FaultInjected, FaultUndone, PhaseBegan
 from harness.generators import LoadPlace
 from harness.header import Header
 from harness.judges.outage import Recovery, recoveries
@@ -26,7 +27,7 @@ from harness.load import Load, LoadPlan
 from harness.objectives import Objectives
 from harness.record import HEADER_FILE, TIMELINE_FILE, Record, write_header
 from harness.requests import OPERATIONS
-from harness.timeline import FaultInjected, FaultUndone, PhaseBegan, Timeline
+from harness.timeline import Timeline
 from harness.verdicts import Outcome as Ended
 from tests.trust.outages import MILLISECOND, Outage, schedule, to_json
 

@@ -25,6 +25,7 @@ from harness.cloud import undoing
 from harness.cloud.carriers.carrier import Carrier, Proof
 from harness.cloud.estate import Estate
 from harness.errors import Ineffective
+from harness.events import FaultInjected, FaultUndone, Stalled
 from harness.faults import Fidelity, Pause
 from harness.judges import bench, loss, sanity
 from harness.judges.bench import judge
@@ -33,7 +34,7 @@ from harness.probes.observers import Observers
 from harness.record import Record
 from harness.requests import Outcome
 from harness.safety.injection import Injection
-from harness.timeline import FaultInjected, FaultUndone, Stalled, Timeline
+from harness.timeline import Timeline
 from harness.topology import Cache, Region
 from harness.undo import Act, Journal
 from harness.verdicts import Ruling, worst

@@ -17,9 +17,9 @@ import pytest
 
 from harness import record, timeline
 from harness.clock import monotonic_nanoseconds, real_sleep, seconds
+from harness.events import DnsAnswered
 from harness.judges.streams import good
 from harness.safety import lock
-from harness.timeline import DnsAnswered
 from tests.contract.whole import REPOSITORY, Whole, running
 
 pytestmark = [

@@ -15,13 +15,13 @@ import pytest
 from harness import requests
 from harness.clock import Clock, Duration, Instant, monotonic_nanoseconds, real_sleep, seconds
 from harness.errors import HarnessFault
+from harness.events import FaultInjected, FaultUndone, PhaseBegan
 from harness.generators import LoadPlace
 from harness.judges.outage import Recovery, recoveries
 from harness.load import Load, LoadPlan
 from harness.outposts import Offset
 from harness.record import Record, traffic
 from harness.requests import OPERATIONS, Outcome
-from harness.timeline import FaultInjected, FaultUndone, PhaseBegan
 from loadtests.settings import MIX
 from tests.twin.test_load import served
 from tests.unit.judges.scripted import header

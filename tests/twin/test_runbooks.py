@@ -11,11 +11,11 @@ from harness.cloud import discovery
 from harness.cloud import inventory as live
 from harness.cloud.estate import Estate
 from harness.errors import Refused
+from harness.events import BEGAN, DONE_ALREADY, FAILED, Event, StepTaken
 from harness.inventory import Inventory, compare
 from harness.procedures import Drain, FailBack, FailOver, Procedure, PromoteStandby, Return
 from harness.runbooks import execution, runbook_of
 from harness.runbooks.clients import is_drained
-from harness.timeline import BEGAN, DONE_ALREADY, FAILED, Event, StepTaken
 from harness.topology import Region
 
 pytestmark = pytest.mark.skipif(

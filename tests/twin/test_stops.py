@@ -11,13 +11,14 @@ import pytest
 from harness import gameday, session, undo
 from harness.clock import minutes, real_sleep
 from harness.errors import Aborted, Refused
+from harness.events import FaultInjected, FaultUndone, Stopped
 from harness.experiment import Experiment
 from harness.faults import Blackhole
 from harness.gameday import GameDay
 from harness.header import read_header
 from harness.script import Scenario
 from harness.session import Options, Session
-from harness.timeline import FaultInjected, FaultUndone, Stopped, read
+from harness.timeline import read
 from harness.topology import LoadBalancer, Region
 from harness.verdicts import Outcome
 from tests.contract.whole import REPOSITORY, Whole, running

@@ -11,8 +11,8 @@ from harness import aftermath, inventory
 from harness.aftermath import failed_over, moved_region
 from harness.clock import Clock, Instant
 from harness.errors import CloudFault, Refused, UndoFailed
+from harness.events import DatabaseEvent, Stalled, WorldCompared, WorldDiffers, WriterSeen
 from harness.inventory import Inventory
-from harness.timeline import DatabaseEvent, Stalled, WorldCompared, WorldDiffers, WriterSeen
 from harness.verdicts import Outcome
 
 DATABASE, ALARM = "DB instance db in us-east-1", "alarm lag in us-east-1"

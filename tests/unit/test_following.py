@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from harness import record
 from harness.errors import Unreadable
+from harness.events import PhaseBegan
 from harness.following import KEPT, Follower, Seen
 from harness.header import write_header
 from harness.reporting import live
 from harness.requests import SIZE
-from harness.timeline import PhaseBegan, Timeline
+from harness.timeline import Timeline
 from harness.undo import Act, Journal
 from tests.unit.reporting import fabricated
 

@@ -6,8 +6,8 @@ import pytest
 
 from harness.clock import Instant, minutes, seconds
 from harness.errors import BadInput
+from harness.events import AlarmChanged, DatabaseEvent, LagMeasured, Marked, MetricSeen, Noted, PhaseBegan
 from harness.hindsight import moment, rows
-from harness.timeline import AlarmChanged, DatabaseEvent, LagMeasured, Marked, MetricSeen, Noted, PhaseBegan
 
 NOW = Instant(1_700_000_000 * 10**9)
 

@@ -11,13 +11,14 @@ import pytest
 from harness.clock import Clock, minutes, seconds
 from harness.console import Console
 from harness.errors import Aborted
+from harness.events import Stopped
 from harness.experiment import Experiment
 from harness.header import Stream
 from harness.load import Load
 from harness.lookout import Lookout
 from harness.safety.keys import Keys
 from harness.target import StopConditions
-from harness.timeline import Stopped, Timeline
+from harness.timeline import Timeline
 
 
 class Traffic:

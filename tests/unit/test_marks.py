@@ -8,8 +8,8 @@ import pytest
 
 from harness.clock import Instant
 from harness.errors import Refused
+from harness.events import DECIDED, FAULT, NOTE, Decided, Event, Marked
 from harness.marks import MARKS_FILE, Marks, is_watching, mark, watching
-from harness.timeline import DECIDED, FAULT, NOTE, Decided, Event, Marked
 
 SAID = [Marked(Instant(5), NOTE, "coffee"), Marked(Instant(7), FAULT, "FIS EXP1: disrupt-connectivity")]
 

@@ -10,15 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness import ledger, timeline
+from harness import events, ledger, timeline
 from harness.clock import Anchor, Clock, Instant, seconds
 from harness.errors import Unreadable
+from harness.events import Noted, PhaseBegan
 from harness.header import ClientPolicy, Header, Stream, read_header, write_header
 from harness.ledger import ReadBack
 from harness.objectives import Objectives
 from harness.record import load
 from harness.requests import OPERATIONS, RequestWriter
-from harness.timeline import Noted, PhaseBegan, Timeline
+from harness.timeline import Timeline
 from harness.verdicts import Outcome
 
 ANCHOR = Anchor(5_000, 1_700_000_000_000_000_000)
@@ -197,9 +198,9 @@ SAMPLES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", sorted(timeline.KINDS))
+@pytest.mark.parametrize("kind", sorted(events.KINDS))
 def test_every_kind_of_event_is_read_as_it_was_written(tmp_path: Path, kind: str) -> None:
-    cls = timeline.KINDS[kind]
+    cls = events.KINDS[kind]
     event = cls(**{field.name: SAMPLES[str(field.type)] for field in fields(cls)})
     written = Timeline(tmp_path / "timeline.jsonl")
     written.add(event)

@@ -8,7 +8,7 @@ from harness.clock import Instant, minutes, seconds
 from harness.cloud import kept
 from harness.cloud.discovery import LoadBalancerSeen
 from harness.cloud.observation import HealthCheckSeen
-from harness.timeline import HealthChanged, LagMeasured
+from harness.events import HealthChanged, LagMeasured
 
 SINCE = Instant(1_700_000_040 * 10**9)
 UNTIL = SINCE + minutes(30)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
+from harness.events import Event
 from harness.objectives import Objectives
 from harness.record import Record
-from harness.timeline import Event
 from tests.unit.judges.scripted import DARK, HOME, NEXT, Bad, Where, never, run, story
 
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from harness.clock import Anchor, Clock, Instant, seconds
+from harness.events import AddressesSeen, DnsAnswered, Event, FaultInjected, FaultUndone, PhaseBegan
 from harness.header import ClientPolicy, Header
 from harness.ledger import ReadBack, View
 from harness.objectives import Objectives
 from harness.record import Record, traffic
 from harness.requests import NO_WRITE, OPERATIONS, RECORD, Outcome, Requests, address_number
-from harness.timeline import AddressesSeen, DnsAnswered, Event, FaultInjected, FaultUndone, PhaseBegan
 from harness.verdicts import Outcome as Ended
 
 EPOCH = 1_700_000_000 * 10**9

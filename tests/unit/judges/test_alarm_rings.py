@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from harness.clock import seconds
+from harness.events import PhaseBegan
 from harness.judges.alarms import alarm_rings, no_false_alarm
 from harness.objectives import Objectives
-from harness.timeline import PhaseBegan
 from harness.verdicts import Ruling
 from tests.unit.judges.scripted import HOME, NEXT, at, story, told
 from tests.unit.judges.test_alarms import CLEARED, FAULT, NAME, RANG, TOLD, WATCHING, changed

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from harness.clock import seconds
+from harness.events import AlarmChanged, AlarmNotified, FaultUndone, LagMeasured, PhaseBegan, WriterSeen
 from harness.judges.alarms import lag_alarm
 from harness.judges.bench import judge_one
 from harness.objectives import Objectives
-from harness.timeline import AlarmChanged, AlarmNotified, FaultUndone, LagMeasured, PhaseBegan, WriterSeen
 from harness.verdicts import Ruling
 from tests.unit.judges.scripted import HOME, NEXT, at, run, story, told
 

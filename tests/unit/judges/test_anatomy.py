@@ -10,14 +10,7 @@ import numpy as np
 import pytest
 
 from harness.clock import Duration, seconds
-from harness.judges.anatomy import STAGES, Stage, anatomies, sentence, stages_of
-from harness.judges.outage import Recovery
-from harness.judges.spells import Spell
-from harness.judges.streams import Stream, Turn
-from harness.judges.windows import windows
-from harness.objectives import Objectives
-from harness.record import Record
-from harness.timeline import (
+from harness.events import (
     AlarmChanged,
     DatabaseEvent,
     Decided,
@@ -28,6 +21,13 @@ from harness.timeline import (
     SightChanged,
     WriterSeen,
 )
+from harness.judges.anatomy import STAGES, Stage, anatomies, sentence, stages_of
+from harness.judges.outage import Recovery
+from harness.judges.spells import Spell
+from harness.judges.streams import Stream, Turn
+from harness.judges.windows import windows
+from harness.objectives import Objectives
+from harness.record import Record
 from tests.unit.judges.scripted import ADDRESS, DARK, HOME, NEXT, Bad, Where, at, home, never, run, story, told
 
 STOPPED = "Stop database writer"

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from harness import objectives
 from harness.clock import seconds
+from harness.events import AlarmChanged, AlarmNotified, LagMeasured, RoleChanged, RoleSeen, TasksCounted
 from harness.header import Stream
 from harness.judges import sanity
 from harness.judges.bench import PROMISES, judge
 from harness.ledger import Jobs, ReadBack
 from harness.record import Record
 from harness.requests import Outcome
-from harness.timeline import AlarmChanged, AlarmNotified, LagMeasured, RoleChanged, RoleSeen, TasksCounted
 from harness.verdicts import Outcome as Ended
 from harness.verdicts import Ruling
 from tests.unit.judges.scripted import EPOCH, HOME, NEXT, acknowledged, at, run, story, view

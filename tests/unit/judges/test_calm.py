@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from harness.clock import seconds
+from harness.events import AddressesSeen, LagMeasured
 from harness.header import Stream
 from harness.judges.addresses import NOWHERE, STRANGER, regions_of
 from harness.judges.calm import undisturbed
 from harness.judges.lag import low_lag
 from harness.objectives import Objectives
 from harness.requests import Outcome
-from harness.timeline import AddressesSeen, LagMeasured
 from harness.verdicts import Ruling, Verdict
 from tests.unit.judges.scripted import ADDRESS, HOME, NEXT, Arrival, arrivals, at, story, told
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from harness.events import AlarmChanged, LagMeasured
 from harness.judges.alarms import no_false_alarm
 from harness.judges.bench import judge
 from harness.judges.lag import low_lag
 from harness.judges.sessions import sessions
 from harness.requests import Outcome
-from harness.timeline import AlarmChanged, LagMeasured
 from harness.verdicts import Ruling
 from tests.unit.judges.scripted import HOME, NEXT, at, home, run, story
 

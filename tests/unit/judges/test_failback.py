@@ -7,9 +7,9 @@ from functools import cache
 import pytest
 
 from harness.clock import seconds
+from harness.events import DnsAnswered
 from harness.judges.routing import failback
 from harness.record import Record
-from harness.timeline import DnsAnswered
 from harness.verdicts import Ruling
 from tests.unit.judges.places import MOVED, away, objective, seen
 from tests.unit.judges.scripted import ADDRESS, HOME, NEXT, Arrival, Bad, arrivals, at, never, story

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from harness.clock import minutes, seconds
+from harness.events import BEGAN, DONE, DONE_ALREADY, FAILED, StepTaken, WriterSeen
 from harness.judges import routing
 from harness.judges.homecoming import apart_from_plan, writer_home
 from harness.objectives import Objectives
-from harness.timeline import BEGAN, DONE, DONE_ALREADY, FAILED, StepTaken, WriterSeen
 from harness.verdicts import Ruling
 from tests.unit.judges.scripted import HOME, JOURNEYS, LOCATIONS, NEXT, at, run, story
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from harness.clock import ZERO, seconds
+from harness.events import LagMeasured, WriterSeen
 from harness.judges.lapses import Lapse, lag_at, lapses, wal_bytes, worst
 from harness.judges.windows import windows
 from harness.ledger import ReadBack, Wal
-from harness.timeline import LagMeasured, WriterSeen
 from tests.unit.judges.scripted import HOME, NEXT, at, run, story, view
 
 TWO = run(end=60, events=[*story(struck=10, undone=20), *story(fault="Lose us-east-1", struck=40, undone=50)[5:]])

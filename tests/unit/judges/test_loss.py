@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.clock import seconds
+from harness.events import DatabaseEvent, Decided, LagMeasured, WriterSeen
 from harness.judges import lapses, loss
 from harness.judges.bench import judge_one
 from harness.judges.loss import losses
 from harness.ledger import Jobs, ReadBack, Wal
 from harness.objectives import Objectives
 from harness.requests import Outcome
-from harness.timeline import DatabaseEvent, Decided, LagMeasured, WriterSeen
 from harness.verdicts import Ruling
 from tests.unit.judges.scripted import HOME, NEXT, acknowledged, at, refuge, run, story, view, write_id
 

@@ -7,10 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.clock import Duration
-from harness.judges import notice, windows
-from harness.judges.notice import NAME, noticed
-from harness.record import Record
-from harness.timeline import (
+from harness.events import (
     FAULT,
     NOTE,
     OVER,
@@ -23,6 +20,9 @@ from harness.timeline import (
     Marked,
     PhaseBegan,
 )
+from harness.judges import notice, windows
+from harness.judges.notice import NAME, noticed
+from harness.record import Record
 from tests.unit.judges.scripted import HOME, NEXT, at, run
 
 WATCHED = (PhaseBegan(at(0), "observe"), PhaseBegan(at(0), "steady"))

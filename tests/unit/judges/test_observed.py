@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from harness.clock import seconds
+from harness.events import AlarmChanged, Decided, HealthChanged, LagMeasured
 from harness.judges import bench
 from harness.judges.observed import NO_CLIENT, weigh
 from harness.ledger import ReadBack
 from harness.objectives import Objectives
 from harness.record import Record
-from harness.timeline import AlarmChanged, Decided, HealthChanged, LagMeasured
 from harness.verdicts import Ruling, Verdict
 from tests.unit.judges.scripted import HOME, NEXT, acknowledged, at, run, view
 from tests.unit.judges.watched import BEGAN, ENDED, silent, watched

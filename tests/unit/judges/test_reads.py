@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from harness.events import PhaseBegan, StatementsCounted
 from harness.judges.bench import judge_one
 from harness.judges.reads import ON_THE_REPLICA
 from harness.objectives import Objectives
-from harness.timeline import PhaseBegan, StatementsCounted
 from harness.verdicts import Ruling
 from tests.unit.judges.scripted import HOME, JOURNEYS, at, run
 

@@ -5,12 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.clock import seconds
+from harness.events import DatabaseEvent, Decided, DnsAnswered, FaultInjected, FaultUndone
 from harness.judges.anatomy import STAGES, anatomies, sentence, stages_of
 from harness.judges.bench import judge, judge_one
 from harness.judges.outage import recoveries, worst
 from harness.judges.recovery import availability, recovery
 from harness.objectives import Objectives
-from harness.timeline import DatabaseEvent, Decided, DnsAnswered, FaultInjected, FaultUndone
 from harness.verdicts import Outcome as Ended
 from harness.verdicts import Ruling
 from tests.unit.judges.scripted import ADDRESS, HOME, JOURNEYS, LOCATIONS, NEXT, at, home, run, story

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from harness.clock import seconds
+from harness.events import Event, RoleChanged, RoleSeen
 from harness.judges.bench import judge_one
 from harness.judges.roles import fresh_roles
 from harness.objectives import Objectives
-from harness.timeline import Event, RoleChanged, RoleSeen
 from harness.verdicts import Ruling
 from tests.unit.judges.scripted import HOME, NEXT, at, refuge, run, story, told
 

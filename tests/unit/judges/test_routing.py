@@ -6,13 +6,13 @@ from functools import cache
 import pytest
 
 from harness.clock import Duration, seconds
+from harness.events import DnsAnswered
 from harness.header import ClientPolicy, Stream
 from harness.judges import windows
 from harness.judges.bench import judge_one
 from harness.judges.routing import failback, routing
 from harness.objectives import Objectives
 from harness.record import Record
-from harness.timeline import DnsAnswered
 from harness.verdicts import Ruling
 from tests.unit.judges.places import MOVED, away, clients, objective, seen
 from tests.unit.judges.scripted import (

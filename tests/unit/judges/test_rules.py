@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from harness.events import Stalled, Stopped, WorldCompared, WorldDiffers
 from harness.judges import bench, world
 from harness.judges.bench import Judge, judge, judge_one
 from harness.record import Record
-from harness.timeline import Stalled, Stopped, WorldCompared, WorldDiffers
 from harness.verdicts import Outcome, Ruling, Verdict
 from tests.unit.judges.scripted import at, run, story, told
 

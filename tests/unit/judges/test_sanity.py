@@ -9,11 +9,11 @@ from functools import cache
 import numpy as np
 import pytest
 
+from harness.events import ClockStepped, FaultInjected, FaultUndone, PhaseBegan, ProcessorsShared
 from harness.judges.sanity import of_the_run, of_the_traffic
 from harness.objectives import Objectives
 from harness.record import Record, Traffic
 from harness.requests import Outcome
-from harness.timeline import ClockStepped, FaultInjected, FaultUndone, PhaseBegan
 from harness.verdicts import Outcome as Ended
 from tests.unit.judges.scripted import ADDRESS, DARK, HOME, NEXT, Arrival, arrivals, at, run, story, told
 
@@ -96,6 +96,37 @@ def lost(count: int) -> str:
 )  # fmt: skip
 def test_traffic_that_is_not_fit(record: Record, doubts: list[str]) -> None:
     assert of_the_traffic(replace(record)) == doubts  # a record is asked only once, a copy of it anew
+
+
+def in_need(share: float, *spans: tuple[float, float], wanted: float = 0.2, processes: int = 2) -> list[str]:
+    """What is said of the traffic where its clients waited so large a share of the time in which they could run.
+
+    In these spans; else a tenth of it. Told once in five seconds. ``wanted``: of a processor, by each of them.
+    """
+
+    def told(second: int) -> ProcessorsShared:
+        waited = wanted * 5 * processes * (share if any(a < second <= b for a, b in spans) else 0.1)
+        return ProcessorsShared(at(second), processes, 5.0, wanted * 5 * processes - waited, waited)
+
+    events = sorted([*story(), *map(told, range(5, 240, 5))], key=lambda event: event.at)
+    return of_the_traffic(replace(plain(), events=tuple(events)))
+
+
+def short(words: str) -> list[str]:
+    return [f"this machine is short of processors: its clients waited {words} of the time in which they could run"]
+
+
+def test_a_machine_short_of_processors_proves_nothing() -> None:
+    assert in_need(0.8, (0, 240)) == []
+    assert in_need(0.81, (0, 240)) == short("81%")
+    assert in_need(0.93, (30, 150)) == in_need(0.93, (0, 30)) == short("93%")
+    # Of a span it is the whole of it that counts, and nobody judges what comes after the undo.
+    assert in_need(0.99, (30, 50)) == []
+    assert in_need(0.99, (150, 240)) == []
+    # Who hardly wants one is not held up.
+    assert in_need(0.99, (0, 240), wanted=0.05) == []
+    assert in_need(0.99, (0, 240), wanted=0.051) == short("99%")
+    assert in_need(0.99, (0, 240), wanted=0.051, processes=5) == short("99%")
 
 
 def test_without_a_rate_nobody_can_say_what_is_missing() -> None:

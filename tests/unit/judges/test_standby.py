@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from harness.clock import seconds
+from harness.events import PhaseBegan, TasksCounted
 from harness.judges.bench import judge_one
 from harness.objectives import Objectives
-from harness.timeline import PhaseBegan, TasksCounted
 from harness.verdicts import Ruling
 from tests.unit.judges.scripted import HOME, NEXT, at, home, refuge, run, story
 

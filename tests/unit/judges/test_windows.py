@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from harness.clock import Duration, Instant, seconds
+from harness.events import Event, FaultInjected, FaultUndone, PhaseBegan
 from harness.judges import windows
 from harness.judges.windows import Window
 from harness.record import Record
-from harness.timeline import Event, FaultInjected, FaultUndone, PhaseBegan
 from tests.unit.judges.scripted import DARK, EPOCH, HOME, NEXT, Arrival, arrivals, at
 
 OTHER = f"Pause cache of {HOME}"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from harness.events import WorldCompared, WorldDiffers
 from harness.judges import bench, world
-from harness.timeline import WorldCompared, WorldDiffers
 from harness.verdicts import Ruling, worst
 from tests.unit.judges.scripted import at, run, story
 

@@ -7,12 +7,12 @@ from functools import cache
 
 import pytest
 
+from harness.events import DatabaseEvent, Decided, Event, WriterSeen
 from harness.judges.windows import windows
 from harness.judges.writers import automatic, moved, single_writer
 from harness.ledger import ReadBack, View
 from harness.objectives import Objectives
 from harness.record import Record
-from harness.timeline import DatabaseEvent, Decided, Event, WriterSeen
 from harness.verdicts import Ruling, Verdict
 from tests.unit.judges.scripted import (
     EPOCH,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from harness.events import FAULT, OVER, AddressesSeen, DnsAnswered, Event, Marked, PhaseBegan
 from harness.judges.notice import noticed
 from harness.ledger import ReadBack
 from harness.objectives import PROMISES
 from harness.record import Record
-from harness.timeline import FAULT, OVER, AddressesSeen, DnsAnswered, Event, Marked, PhaseBegan
 from tests.unit.judges.scripted import ADDRESS, HOME, LOCATIONS, NEXT, acknowledged, at, never, run, view
 
 WATCHED = (

@@ -10,9 +10,10 @@ import pytest
 
 from harness.clock import Clock
 from harness.errors import CloudFault
+from harness.events import SightChanged
 from harness.probes import observers
 from harness.probes.observers import Observers
-from harness.timeline import SightChanged, Timeline, of
+from harness.timeline import Timeline, of
 from harness.topology import Region
 
 

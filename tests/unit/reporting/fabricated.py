@@ -15,12 +15,7 @@ from typing import Any
 
 from harness import ledger, record
 from harness.clock import Anchor, Clock, Instant, seconds
-from harness.header import ClientPolicy, Header, write_header
-from harness.ledger import Jobs, ReadBack, View
-from harness.objectives import Objectives
-from harness.record import Record
-from harness.requests import NO_WRITE, OPERATIONS, Outcome, RequestWriter
-from harness.timeline import (
+from harness.events import (
     AddressesSeen,
     AlarmChanged,
     AlarmNotified,
@@ -32,9 +27,14 @@ from harness.timeline import (
     HealthChanged,
     LagMeasured,
     PhaseBegan,
-    Timeline,
     WriterSeen,
 )
+from harness.header import ClientPolicy, Header, write_header
+from harness.ledger import Jobs, ReadBack, View
+from harness.objectives import Objectives
+from harness.record import Record
+from harness.requests import NO_WRITE, OPERATIONS, Outcome, RequestWriter
+from harness.timeline import Timeline
 from harness.verdicts import Outcome as Ended
 
 ANCHOR = Anchor(5_000 * 10**9, 1_700_000_000 * 10**9)

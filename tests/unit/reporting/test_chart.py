@@ -7,10 +7,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from harness.events import AlarmChanged
 from harness.judges.streams import UNMEASURED
 from harness.record import TRAFFIC, Record
 from harness.reporting import chart, palette
-from harness.timeline import AlarmChanged
 from harness.verdicts import Ruling, Verdict
 from tests.unit.reporting.conftest import NAMES
 

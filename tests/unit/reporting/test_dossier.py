@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from harness.events import SightChanged
 from harness.reporting import dossier, evidence, pages, summary
 from harness.reporting.course import course
 from harness.reporting.dossier import Dossier
-from harness.timeline import SightChanged
 
 
 def line(**values: Any) -> str:

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from harness.events import Noted
 from harness.reporting import interactive
-from harness.timeline import Noted
 from tests.unit.reporting.conftest import NAMES
 from tests.unit.reporting.fabricated import at
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from harness.clock import seconds
+from harness.events import AlarmChanged, HealthChanged, SightChanged, Stalled, Stopped
 from harness.following import Seen
 from harness.record import Record
 from harness.reporting import live
-from harness.timeline import AlarmChanged, HealthChanged, SightChanged, Stalled, Stopped
 from harness.undo import Act, Armed
 from tests.unit.reporting import fabricated
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from harness.events import MetricSeen
 from harness.judges import bench
 from harness.judges.anatomy import anatomies
 from harness.record import Record
 from harness.reporting import chart, interactive, telling
-from harness.timeline import MetricSeen
 from tests.unit.judges.scripted import HOME, at
 from tests.unit.judges.watched import BEGAN, ENDED, silent, watched
 

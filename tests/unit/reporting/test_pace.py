@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from harness.events import PhaseBegan
 from harness.reporting.pace import Pace, live_seconds
-from harness.timeline import PhaseBegan
 from tests.unit.judges.scripted import at
 
 

@@ -10,10 +10,10 @@ import pytest
 from harness.clock import Clock, seconds
 from harness.cloud.orders import Order
 from harness.errors import CloudFault, OutOfPatience
+from harness.events import BEGAN, DONE, DONE_ALREADY, FAILED, Decided, StepTaken
 from harness.procedures import FailBack
 from harness.runbooks import execution
 from harness.runbooks.step import Look, Runbook, State, Step
-from harness.timeline import BEGAN, DONE, DONE_ALREADY, FAILED, Decided, StepTaken
 from harness.topology import Region
 
 PROCEDURE = FailBack(Region("us-east-1"))

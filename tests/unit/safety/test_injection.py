@@ -10,9 +10,10 @@ from harness.clock import Clock, seconds
 from harness.cloud import undoing
 from harness.cloud.carriers.carrier import Carrier, Proof
 from harness.errors import Ineffective, UndoFailed
+from harness.events import FaultInjected, FaultUndone, Noted
 from harness.faults import Blackhole, Fidelity
 from harness.safety.injection import Arranging, Injection, Stage
-from harness.timeline import FaultInjected, FaultUndone, Noted, Timeline
+from harness.timeline import Timeline
 from harness.topology import LoadBalancer, Region
 from harness.undo import Act, Journal
 

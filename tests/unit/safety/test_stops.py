@@ -6,9 +6,10 @@ import pytest
 
 from harness.clock import Clock, seconds
 from harness.errors import Aborted
+from harness.events import Stopped
 from harness.safety.stops import Stops, failing, ringing
 from harness.target import StopConditions
-from harness.timeline import Stopped, Timeline, read
+from harness.timeline import Timeline, read
 
 US, EU = "us-east-1", "eu-west-1"
 LIMIT = StopConditions(error_ratio=0.2, for_seconds=30)
