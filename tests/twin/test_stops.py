@@ -1,4 +1,4 @@
-"""A stop condition while a fault stands: it is undone, the run is aborted, and the session is told to end."""
+"""A fault that stands while the run is stopped or gives up: undone, told in that order, and the session ends or not."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from harness import gameday, session, undo
 from harness.clock import minutes, real_sleep
-from harness.errors import Aborted, Refused
-from harness.events import FaultInjected, FaultUndone, Stopped
+from harness.errors import Aborted, OutOfPatience, Refused
+from harness.events import FaultInjected, FaultUndone, Stalled, Stopped
 from harness.experiment import Experiment
 from harness.faults import Blackhole
 from harness.gameday import GameDay
@@ -104,3 +104,17 @@ def test_an_active_fault_is_undone_and_the_run_is_aborted(
             with pytest.raises(Refused, match="that is enough"):
                 played.estate("active_passive")
             (world.home / "STOP").unlink()
+
+
+def test_giving_up_is_told_before_the_undo_that_would_bring_what_was_awaited(world: Whole) -> None:
+    before, told = acls(world), list[Experiment]()
+    with Session(Options(REPOSITORY / "targets" / "twin.toml", 20)) as played:
+        day = GameDay(played, Scenario("active_passive", "given_up", "It is given up."), told.append)
+        with day.promising("recovery"), day.inject(Blackhole(LoadBalancer(Region(US)))):
+            raise OutOfPatience("clients to leave", "nobody left")
+    assert acls(world) == before
+    [experiment] = told
+    assert experiment.outcome is Outcome.FINISHED
+    events = read(experiment.folder / "timeline.jsonl")
+    kinds = [type(event) for event in events if isinstance(event, FaultInjected | Stalled | FaultUndone)]
+    assert kinds == [FaultInjected, Stalled, FaultUndone]
