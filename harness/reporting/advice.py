@@ -9,32 +9,8 @@ from typing import Any
 from harness.reporting import markup
 from harness.verdicts import Ruling
 
-_ALARMS = frozenset({"lag_alarm", "alarm_rings", "no_false_alarm", "low_lag"})
-_JOBS = frozenset({"jobs_exactly_once"})
-_BEARS_ON = {"lag-alarm": _ALARMS, "global-datastore": _JOBS}
-"""By the beginning of a finding's name, the promises that it breaks; whatever is not here keeps the service from coming
-back, which is the trouble of all other promises."""
-
-_STAGES = {
-    "detection-too-slow": {"detection", "dns"},
-    "check-asks-the-database": {"detection", "dns"},
-    "record-without-check": {"detection"},
-    "region-without-record": {"dns"},
-    "only-an-alias-evaluates": {"detection"},
-    "nobody-decides": {"decision"},
-    "a-person-decides": {"decision"},
-    "alarm-in-the-failing-region": {"decision"},
-    "alarm-on-route53-metric": {"decision"},
-    "automation-races-the-failover": {"decision"},
-    "promotion-by-hand": {"decision", "promotion"},
-    "multi-az-instance-too-slow": {"promotion"},
-    "writer-without-standby": {"promotion"},
-    "no-secondary": {"promotion"},
-    "global-failover-takes-minutes": {"promotion"},
-    "standby-without-redis": {"reconnect"},
-    "load-balancer-fails-open": {"reconnect"},
-}
-"""The stages of a recovery that a finding draws out; those that are asked for come first."""
+_NOT_OF_THE_WAY_BACK = frozenset({"lag_alarm", "alarm_rings", "no_false_alarm", "low_lag", "jobs_exactly_once"})
+_NOT_OF_THE_PLATFORM = frozenset({"conduct", "world"})
 
 
 @dataclass(frozen=True)
@@ -49,11 +25,11 @@ def changes(run: Mapping[str, Any]) -> tuple[list[Change], list[Change]]:
     """What bears on the promises that this run did not keep, and what is left: each change once."""
     ill = {str(one["promise"]) for one in run["verdicts"] if Ruling[one["ruling"]] is not Ruling.KEPT}
     details = list(run["feasibility"].get("details", ()))
-    bearing = [one for one in details if _bears(str(one["name"]), ill)]
+    bearing = [one for one in details if _bears(one, ill)]
     asked = {"decision"} if "automatic" in ill else set()
     longest = max(run["anatomy"], key=lambda stage: stage["seconds"], default=None)
     asked |= {longest["stage"]} if longest else set()
-    first = _gathered(sorted(bearing, key=lambda one: not asked & _STAGES.get(str(one["name"]), set())))
+    first = _gathered(sorted(bearing, key=lambda one: asked.isdisjoint(one.get("draws_out", ()))))
     known = {one.what for one in first}
     return first, _gathered(one for one in details if one["change"] not in known)
 
@@ -74,11 +50,10 @@ def _nothing(run: Mapping[str, Any]) -> str:
     return "the configuration alone does not tell: see the evidence below"
 
 
-def _bears(name: str, ill: set[str]) -> bool:
-    for beginning, promises in _BEARS_ON.items():
-        if name.startswith(beginning):
-            return bool(ill & promises)
-    return bool(ill - _ALARMS - _JOBS - {"conduct", "world"})
+def _bears(finding: Mapping[str, Any], ill: set[str]) -> bool:
+    """Whether what was found breaks one of these promises; what names none keeps the service from coming back."""
+    breaks = finding.get("breaks")
+    return bool(ill & set(breaks) if breaks else ill - _NOT_OF_THE_WAY_BACK - _NOT_OF_THE_PLATFORM)
 
 
 def _gathered(details: Iterable[Mapping[str, Any]]) -> list[Change]:

@@ -3,7 +3,7 @@
 from harness.judges.feasibility.arithmetic import alarm_rings, detection
 from harness.judges.feasibility.checker import CounterExample, Feasibility, Owed, counter_examples, feasibility
 from harness.judges.feasibility.cures import Cure, Cures, cures
-from harness.judges.feasibility.findings import Evidence, Finding
+from harness.judges.feasibility.finding import Evidence, Finding
 from harness.judges.feasibility.foreseen import failure_of
 from harness.judges.feasibility.rows import Budget, Path, Row, range_json
 from harness.judges.feasibility.survey import Survey, survey

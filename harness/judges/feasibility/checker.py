@@ -25,7 +25,8 @@ from harness.judges.feasibility.exploration import (
     single_and_double,
     typical,
 )
-from harness.judges.feasibility.findings import Finding, findings_of
+from harness.judges.feasibility.finding import Finding
+from harness.judges.feasibility.findings import findings_of
 from harness.judges.feasibility.lag import LagAlarm, lag_alarm
 from harness.judges.feasibility.platform import NOTHING, Fault, FaultKind, Platform
 from harness.judges.feasibility.rows import KINDS, Budget, Kind, Path, Row, range_json

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.configuration import Alarm, Configuration
 from harness.judges.feasibility.arithmetic import alarm_rings
-from harness.judges.feasibility.findings import Evidence, Finding
+from harness.judges.feasibility.finding import Evidence, Finding
 from harness.objectives import Objectives
 from harness.timings import ALARMS, IDLE_LAG, Range
 from harness.verdicts import Ruling
@@ -22,6 +22,7 @@ _HEARTBEAT = (
     "Write a heartbeat row every second, publish its age on every reader as a high-resolution metric, and alarm on "
     "that: period 10 s, 2 periods, in the reader's region."
 )
+_BREAKS = ("lag_alarm", "alarm_rings", "no_false_alarm", "low_lag")
 _DIMENSIONS = ("DBInstanceIdentifier", "DBClusterIdentifier")
 
 
@@ -43,7 +44,9 @@ def lag_alarm(configuration: Configuration, owed: Objectives) -> LagAlarm:
     if alarm is None:
         words = f"there is no alarm {name}"
         return LagAlarm(
-            None, Ruling.BROKEN, (Finding("lag-alarm-missing", words, (), words, _RDS_METRICS, _HEARTBEAT),)
+            None,
+            Ruling.BROKEN,
+            (Finding("lag-alarm-missing", words, (), words, _RDS_METRICS, _HEARTBEAT, breaks=_BREAKS),),
         )
     blind = tuple(_blind(configuration, alarm))
     idle = tuple(_idle(alarm))
@@ -74,6 +77,7 @@ def _late(alarm: Alarm, rings: Range, owed: Objectives) -> Iterator[Finding]:
             "An alarm needs M whole periods that breach, and AWS's own metrics arrive minutes late.",
             ALARMS,
             _HEARTBEAT,
+            breaks=_BREAKS,
         )  # fmt: skip
 
 
@@ -86,6 +90,7 @@ def _silent(alarm: Alarm) -> Iterator[Finding]:
             "An alarm tells only those whom its actions name.",
             ALARMS,
             "Name the SNS topic of the people on call in alarm_actions.",
+            breaks=_BREAKS,
         )
 
 
@@ -99,6 +104,7 @@ def _idle(alarm: Alarm) -> Iterator[Finding]:
             "ReplicaLag is the age of the last replayed transaction, asked of the replica.",
             _REPLICATION,
             _HEARTBEAT,
+            breaks=_BREAKS,
         )
 
 
@@ -115,6 +121,7 @@ def _blind(configuration: Configuration, alarm: Alarm) -> Iterator[Finding]:
             "in the secondary region.",
             _AURORA_METRICS,
             _HEARTBEAT,
+            breaks=_BREAKS,
         )
     homes = {
         name: database.writer_region
@@ -138,6 +145,7 @@ def _blind(configuration: Configuration, alarm: Alarm) -> Iterator[Finding]:
                 "A metric without data leaves an alarm in INSUFFICIENT_DATA; it never rings.",
                 ALARMS,
                 f"Name a replica that is there ({', '.join(sorted(known)) or 'there is none'}), better: {_HEARTBEAT}",
+                breaks=_BREAKS,
             )
         elif homes.get(name, alarm.region) != alarm.region:
             yield Finding(
@@ -147,4 +155,5 @@ def _blind(configuration: Configuration, alarm: Alarm) -> Iterator[Finding]:
                 "CloudWatch's metrics stay in the region of what they measure, and an alarm watches its own region's.",
                 _RDS_METRICS,
                 f"Put the alarm in {homes[name]}.",
+                breaks=_BREAKS,
             )

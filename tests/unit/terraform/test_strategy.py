@@ -12,7 +12,9 @@ from harness import objectives, outlook, session
 from harness.clock import seconds
 from harness.configuration import Configuration
 from harness.errors import BadInput
+from harness.judges.anatomy import STAGES
 from harness.judges.feasibility import Survey, survey
+from harness.objectives import PROMISES
 from harness.terraform.configuration import client_of, configuration_of
 from harness.terraform.plan import parse
 from harness.verdicts import Exit, Ruling
@@ -83,6 +85,16 @@ FOUND = [
     ("active_passive", "alarm-on-route53-metric", "aws_cloudwatch_metric_alarm.health", "region", "us-east-1"),
     ("active_active", "alarm-on-route53-metric", "aws_cloudwatch_metric_alarm.health", "region", "us-east-1"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("phase", ["read_replicas", "active_passive", "active_active"])
+def test_what_is_found_says_which_stages_it_draws_out_or_what_else_it_breaks(phase: str) -> None:
+    details = surveyed(phase)[0].singles.details
+    assert {stage for one in details for stage in one.draws_out} <= set(STAGES)
+    assert {promise for one in details for promise in one.breaks} <= set(PROMISES)
+    assert [one.name for one in details if one.draws_out and one.breaks] == []
+    untold = {one.name for one in details if not (one.draws_out or one.breaks or one.impossible)}
+    assert untold <= {"check-of-a-name-without-record"}
 
 
 @pytest.mark.parametrize(("phase", "name", "where", "attribute", "value"), FOUND)
