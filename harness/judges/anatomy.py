@@ -27,6 +27,7 @@ from harness.events import (
 )
 from harness.judges import addresses, windows
 from harness.judges.feasibility import failure_of
+from harness.judges.once import once
 from harness.judges.outage import Recovery, recoveries, worst
 from harness.judges.spells import Spell
 from harness.judges.streams import between, good
@@ -92,18 +93,19 @@ class Anatomy:
         return [{"operation": self.operation, "location": self.location, **stage.row()} for stage in self.stages]
 
 
-def anatomies(record: Record) -> list[Anatomy]:
+@once
+def anatomies(record: Record) -> tuple[Anatomy, ...]:
     """The worst recovery of a run taken apart, and the worst of those with another objective (writes, mostly).
 
     Undisturbed ones have no stages and are left out.
     """
     found = recoveries(record)
     if not found:
-        return []
+        return ()
     goals = dict.fromkeys(one.objective for one in (worst(found), *found))
     worsts = [worst([one for one in found if one.objective == goal]) for goal in goals]
     taken = [Anatomy(one.stream.operation, one.stream.location, tuple(stages_of(record, one))) for one in worsts]
-    return [one for one in taken if one.stages]
+    return tuple(one for one in taken if one.stages)
 
 
 def stages_of(record: Record, one: Recovery) -> list[Stage]:

@@ -31,13 +31,13 @@ def recovery(record: Record) -> Verdict:
     if not found:
         return Verdict(PROMISE, Ruling.UNKNOWN, "no arrival in the fault window: nothing was measured")
     worst_one = worst(found)
-    stages = anatomy.stages_of(record, worst_one)
+    parts = anatomy.anatomies(record)
     reason = worst_one.sentence() if worst_one.seen_down.nanoseconds else _undisturbed(worst_one)
-    if worst_one.ruling is Ruling.BROKEN and stages:
-        reason = f"{reason}; {anatomy.sentence(stages)}"
+    if worst_one.ruling is Ruling.BROKEN and worst_one.seen_down.nanoseconds:
+        reason = f"{reason}; {anatomy.sentence(parts[0].stages)}"
     evidence = {
         "recovery": [one.row() for one in found],
-        "anatomy": [row for one in anatomy.anatomies(record) for row in one.rows()],
+        "anatomy": [row for part in parts for row in part.rows()],
         "availability": availability(record),
     }
     return Verdict(PROMISE, worst_one.ruling, reason, _figures(record, worst_one), evidence)

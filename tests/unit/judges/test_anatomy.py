@@ -276,7 +276,7 @@ def test_of_several_spells_the_longest_is_taken_apart_and_what_was_over_before_i
 
 def test_an_undisturbed_stream_has_no_stages() -> None:
     assert apart(record()) == []
-    assert anatomies(told(*story(struck=30.1, undone=30.2))) == []
+    assert anatomies(told(*story(struck=30.1, undone=30.2))) == ()
 
 
 def test_reads_and_writes_with_objectives_of_their_own_are_taken_apart_each_by_itself() -> None:
