@@ -179,7 +179,7 @@ def _latency(runs: Sequence[Run], place: str, *, writes: bool) -> Cell:
     return Cell(f"{p50:.0f} / {p95:.0f} ms", {"p50_ms": p50, "p95_ms": p95}, tuple(names))
 
 
-def _recovery_lines(runs: Sequence[Run]) -> Iterator[Line]:
+def _recovery_lines(runs: Sequence[Run]) -> list[Line]:
     found: dict[tuple[str, str], dict[str, list[Cell]]] = {}
     for run in runs:
         header = run.record.header
@@ -187,8 +187,16 @@ def _recovery_lines(runs: Sequence[Run]) -> Iterator[Line]:
             kind = "writes" if one.stream.operation in header.writes else "reads"
             key = failure(one.window.fault.fault, header.regions), kind
             found.setdefault(key, {}).setdefault(header.phase, []).append(_recovery(run, one))
-    for (what, kind), by_phase in sorted(found.items()):
-        yield _line("recovery time", f"{what}, {kind}", {phase: _worst(cells) for phase, cells in by_phase.items()})
+    lines = [
+        _line("recovery time", f"{what}, {kind}", {phase: _worst(cells) for phase, cells in by_phase.items()})
+        for (what, kind), by_phase in found.items()
+    ]
+    return _comparable_first(lines)
+
+
+def _comparable_first(lines: Iterable[Line]) -> list[Line]:
+    """In the order in which they help to decide: what was measured in most phases first, then by name."""
+    return sorted(lines, key=lambda line: (-sum(bool(cell.sources) for cell in line.cells.values()), line.what))
 
 
 def _recovery(run: Run, one: Recovery) -> Cell:
@@ -199,17 +207,18 @@ def _recovery(run: Run, one: Recovery) -> Cell:
     return Cell(f"{one.time}{error}" if one.time.nanoseconds else "not disturbed", values, (run.name,))
 
 
-def _by_failure(group: str, runs: Sequence[Run], ask: Callable[[Run], Cell | None]) -> Iterator[Line]:
+def _by_failure(group: str, runs: Sequence[Run], ask: Callable[[Run], Cell | None]) -> list[Line]:
     """A line for each kind of failure; a run with several faults is of a kind of its own."""
     found: dict[str, list[Run]] = {}
     for run in runs:
         kinds = [failure(one.fault.fault, run.record.header.regions) for one in windows.windows(run.record)]
         if kinds:
             found.setdefault(" + ".join(dict.fromkeys(kinds)), []).append(run)
-    for what, of_kind in sorted(found.items()):
-        cells = {phase: _worst(_cells(of_phase, ask)) for phase, of_phase in _phases(of_kind)}
-        if any(cell.sources for cell in cells.values()):
-            yield _line(group, what, cells)
+    lines = [
+        _line(group, what, {phase: _worst(_cells(of_phase, ask)) for phase, of_phase in _phases(of_kind)})
+        for what, of_kind in found.items()
+    ]
+    return _comparable_first(line for line in lines if any(cell.sources for cell in line.cells.values()))
 
 
 def _cells(runs: Iterable[Run], ask: Callable[[Run], Cell | None]) -> list[Cell]:

@@ -11,10 +11,10 @@ from harness.reporting import markup
 
 MATRIX_FILE = "matrix.html"
 _CAPTION = (
-    "From the newest finished run of each scenario; where several speak of the same, the worst is told. Recovery time: "
-    "from the fault to the first request from which the service stays good, in brackets by how much it may have been "
-    "shorter; runs under which no platform can recover are left out. Times are AWS time. Latency: the steady state at "
-    "speed 1."
+    "From the newest finished run of each scenario; where several speak of the same, the worst is told, and what was "
+    "measured in most phases comes first. Recovery time: from the fault to the first request from which the service "
+    "stays good, in brackets by how much it may have been shorter; runs under which no platform can recover are left "
+    "out. Times are AWS time. Latency: the steady state at speed 1."
 )
 
 
@@ -71,6 +71,8 @@ def _marks(cell: Cell, numbers: dict[str, int]) -> str:
 
 
 def _cell(cell: Cell, pages: Mapping[str, str]) -> str:
+    if not cell.sources:
+        return f'<td class="faint">{markup.escape(cell.text)}</td>'
     sources = "<br>".join(_source(name, pages.get(name, "")) for name in cell.sources)
     return f'<td>{markup.escape(cell.text)}<br><span class="faint">{sources}</span></td>'
 

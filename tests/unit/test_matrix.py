@@ -54,6 +54,21 @@ def test_recovery_is_told_by_failure_and_by_reads_and_writes(matrix):
     assert cell(matrix, "recovery time", "lose region, writes", "active_active").text == NOT_MEASURED
 
 
+def test_what_most_phases_were_measured_in_comes_first(runs):
+    elsewhere = replace(runs[LOST].record, header=replace(runs[LOST].record.header, phase="active_active"))
+    told = measure(
+        [*runs.values(), Run(LOST.replace("active_passive", "active_active"), elsewhere)], PRICES, "hardened"
+    )
+    for group, first in (("recovery time", "lose region, reads"), ("data loss", "lose region")):
+        lines = [line for line in told.lines if line.group == group]
+        assert lines[0].what == first
+        counts = [sum(bool(cell.sources) for cell in line.cells.values()) for line in lines]
+        assert counts == sorted(counts, reverse=True)
+        assert counts[0] == 2
+        alone = [line.what for line, count in zip(lines, counts, strict=True) if count == 1]
+        assert alone == sorted(alone)
+
+
 def test_a_run_that_no_platform_can_recover_from_says_nothing_of_a_designs_recovery(runs):
     stubborn = Run(DARK, replace(runs[DARK].record, header=replace(runs[DARK].record.header, breaking=("recovery",))))
     told = measure([stubborn, runs[LOST]], PRICES, "hardened")
