@@ -23,7 +23,7 @@ STOPPING = seconds(20)
 """One location's clients may end so much earlier than another's, since they are stopped one after the other."""
 CLOCK = seconds(0.5)
 """What another machine's clock may be off at the most."""
-STARVED = 0.8
+STARVED = 0.85
 """For no more of the time in which they could run may the clients of this machine wait for a processor."""
 WANTED = 0.05
 """Who wants less of a processor than this is not held up by waiting, however long that is beside its own work."""
