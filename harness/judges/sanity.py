@@ -101,19 +101,22 @@ def of_the_traffic(record: Record) -> list[str]:
 def _starved(record: Record) -> list[str]:
     """In the steady state or while a fault stood: the span of the worst need, where it is beyond measure."""
     spans = [windows.calm(record), *((window.began, window.ended) for window in windows.windows(record))]
-    found = max((_waited(record, *span) for span in spans), default=0.0)
+    found = max((waited(record, *span) for span in spans), default=0.0)
     if found <= STARVED:
         return []
     return [f"this machine is short of processors: its clients waited {found:.0%} of the time in which they could run"]
 
 
-def _waited(record: Record, began: Instant, ended: Instant) -> float:
-    """Which share of the time in which they could run the clients waited; 0 where they wanted hardly anything."""
+def waited(record: Record, began: Instant, ended: Instant) -> float:
+    """Which share, 0 to 1, of the time in which they could run this machine's clients waited for a processor.
+
+    Within a span; 0 where they wanted hardly anything, or nobody counted. Beyond :data:`STARVED` nothing can be timed.
+    """
     told = [event for event in of(record.events, ProcessorsShared) if began < event.at <= ended]
-    waited = sum(event.waited_seconds for event in told)
-    wanted = waited + sum(event.ran_seconds for event in told)
+    waiting = sum(event.waited_seconds for event in told)
+    wanted = waiting + sum(event.ran_seconds for event in told)
     present = sum(event.span_seconds * event.processes for event in told)
-    return waited / wanted if wanted > WANTED * present else 0.0
+    return waiting / wanted if wanted > WANTED * present else 0.0
 
 
 def _of_arrivals(record: Record, location: str, rows: Traffic, rate: float) -> list[str]:

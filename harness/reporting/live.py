@@ -32,7 +32,7 @@ from harness.events import (
     WriterSeen,
 )
 from harness.following import Seen
-from harness.judges import windows
+from harness.judges import sanity, windows
 from harness.judges.streams import good
 from harness.record import Record, Traffic
 from harness.reporting import palette, series
@@ -113,6 +113,8 @@ class Picture:
     """What our observers have no sight of: nothing is known of it meanwhile."""
     pending: tuple[str, ...] | None
     regions: tuple[str, ...]
+    waited: float = 0.0
+    """Lately, the share of the time in which they could run that our clients waited for a processor, 0 to 1."""
     offer: str = ""
     """What can be done by pressing a key."""
 
@@ -130,7 +132,7 @@ class Picture:
         }
         states = {"faults": self.faults, "alarms": self.alarms, "unhealthy": self.unhealthy, "blind": self.blind}
         plain = {name: None if found is None else [_plain(one) for one in found] for name, found in states.items()}
-        told = {"phase": self.phase, "locations": rows, "writer": self.writer, **plain}
+        told = {"phase": self.phase, "locations": rows, "writer": self.writer, "waited_ratio": self.waited, **plain}
         return {"at": self.now.nanoseconds, "kind": "now", **told, "pending": self.pending}
 
 
@@ -160,6 +162,7 @@ def picture(seen: Seen, waiting_for: str = "", offer: str = "") -> Picture:
         blind=tuple(State(event.what, _UNSEEN, event.at) for event in windows.unseen(record, now)),
         pending=None if seen.pending is None else tuple(f"{one.fault}: {one.act}" for one in seen.pending),
         regions=header.regions,
+        waited=round(sanity.waited(record, now.back(SHOWN), now), 3),
         offer=offer,
     )
 
@@ -349,6 +352,7 @@ def _strips(shown: Picture) -> list[tuple[str, list[Text]]]:
     pending = shown.pending
     undo = [Text(f"{len(pending)} pending: {pending[0]}")] if pending else []
     return [
+        *([("machine", [_in_need(shown.waited)])] if shown.waited > sanity.STARVED else []),
         ("writer", [_region(shown.writer, shown)]),
         ("fault", [_state(one, shown.now) for one in shown.faults] or [Text("none stands")]),
         ("undo", undo or [Text(NOT_KNOWN if pending is None else "nothing pending")]),
@@ -356,6 +360,12 @@ def _strips(shown: Picture) -> list[tuple[str, list[Text]]]:
         ("health", _told(shown.unhealthy, f"all healthy{_far(shown)}", shown.now)),
         *([("blind", [_state(one, shown.now) for one in shown.blind])] if shown.blind else []),
     ]
+
+
+def _in_need(waited: float) -> Text:
+    colour = palette.BAD
+    told = f" our clients wait {waited:.0%} of the time in which they could run: nothing can be timed"
+    return Text.assemble((" short of processors ", f"{palette.on(colour)} on {colour}"), told)
 
 
 def _far(shown: Picture) -> str:

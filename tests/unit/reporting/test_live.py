@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from harness.clock import seconds
-from harness.events import AlarmChanged, HealthChanged, SightChanged, Stalled, Stopped
+from harness.events import AlarmChanged, HealthChanged, ProcessorsShared, SightChanged, Stalled, Stopped
 from harness.following import Seen
 from harness.record import Record
 from harness.reporting import live
@@ -128,6 +128,20 @@ def test_what_cannot_be_seen_is_not_called_healthy(lost):
     assert [one.name for one in later.blind] == ["alarms and events of us-east-1"]
     assert later.to_json()["blind"][0]["state"] == "not seen"
     assert "not seen" not in drawn(live.picture(seen_at(lost, 80)))
+
+
+def test_a_machine_short_of_processors_is_told_while_it_lasts(lost):
+    def need(second: float, waited: float) -> ProcessorsShared:
+        return ProcessorsShared(fabricated.at(second), 3, 1.0, 1.0 - waited, waited)
+
+    needs = [*(need(second, 0.93) for second in range(40, 60)), *(need(second, 0.3) for second in range(60, 110))]
+    found = replace(lost, events=tuple(sorted((*lost.events, *needs), key=lambda event: event.at)))
+    short = live.picture(seen_at(found, 59))
+    assert "short of processors" in drawn(short)
+    assert "wait 93% of the time in which they could run" in drawn(short)
+    assert short.to_json()["waited_ratio"] == 0.93
+    assert "short of processors" not in drawn(live.picture(seen_at(found, 100)))
+    assert "short of processors" not in drawn(live.picture(seen_at(lost, 59)))
 
 
 def test_who_writes_follows_the_describes(lost):
