@@ -16,8 +16,8 @@ from pathlib import Path
 from harness.clock import monotonic_nanoseconds, real_sleep
 
 NICE = 10
-LOW_SHARES = "256"
-"""A quarter of what any session has. With the least, 2, a twin in it starves, and its automation moves the writer."""
+LOW_SHARES = "64"
+"""A sixteenth of what any session has; what the others leave is enough for it."""
 HIERARCHY = Path("/sys/fs/cgroup/cpu")
 _PATIENCE_REAL_SECONDS = 10
 
