@@ -100,7 +100,7 @@ def judge_one(record: Record, promise: str) -> list[Verdict]:
 def _heard(record: Record, promise: str, one: Judge) -> list[Verdict]:
     if one.of_a_fault and not windows.windows(record):
         nothing = observed.nothing(record) or "no fault was injected: there was nothing to judge"
-        doubt = "; ".join([nothing, *sanity.of_the_run(record)])
+        doubt = "; ".join([nothing, *sanity.of_the_run(record), *sanity.starved(record)])
         return [Verdict(promise, Ruling.UNKNOWN, doubt)]
     fidelity = windows.fidelity(record)
     answer = one.judge(record)

@@ -84,7 +84,7 @@ def of_the_traffic(record: Record) -> list[str]:
     if not len(record.traffic):
         meant = windows.observed(record) and not record.header.rate_per_second
         return [] if meant else ["there was no traffic"]
-    doubts = _starved(record)
+    doubts = starved(record)
     for code, location in enumerate(record.header.locations):
         rows = record.traffic[record.traffic["location"] == code]
         rate = record.header.rate_per_second.get(location, 0.0)
@@ -98,8 +98,8 @@ def of_the_traffic(record: Record) -> list[str]:
     return doubts + _of_the_calm(record)
 
 
-def _starved(record: Record) -> list[str]:
-    """In the steady state or while a fault stood: the span of the worst need, where it is beyond measure."""
+def starved(record: Record) -> list[str]:
+    """Whether this machine was short of processors in the steady state or while a fault stood; empty when not."""
     spans = [windows.calm(record), *((window.began, window.ended) for window in windows.windows(record))]
     found = max((waited(record, *span) for span in spans), default=0.0)
     if found <= STARVED:

@@ -1,7 +1,7 @@
 """`python -m tests.trust.starved`: a sound platform on a machine short of processors is neither kept nor broken.
 
-One scenario, played as a user plays it, on the machine as it is and beside a busy loop on each processor that leaves a
-tenth of it to everybody else, whatever their nice values and sessions. Such a run takes about two minutes.
+One scenario, played as a user plays it, on the machine as it is and beside a busy loop on each processor that leaves
+three tenths of it to everybody else, whatever their nice values and sessions. It takes about three minutes.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ import os, sys, time
 os.sched_setaffinity(0, {int(sys.argv[1])})
 os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 while os.getppid() == int(sys.argv[2]):
-    until = time.monotonic() + 0.045
+    until = time.monotonic() + 0.035
     while time.monotonic() < until:
         pass
-    time.sleep(0.005)
+    time.sleep(0.015)
 """
 
 
 @contextmanager
 def busy() -> Iterator[None]:
-    """Nine tenths of every processor taken, until the block is left or this process is gone."""
+    """Seven tenths of every processor taken, until the block is left or this process is gone."""
     words = [sys.executable, "-c", _BUSY]
     loops = [subprocess.Popen([*words, str(number), str(os.getpid())]) for number in os.sched_getaffinity(0)]
     try:

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from harness.events import ClockStepped, FaultInjected, FaultUndone, PhaseBegan, ProcessorsShared
+from harness.judges.bench import judge_one
 from harness.judges.sanity import of_the_run, of_the_traffic
 from harness.objectives import Objectives
 from harness.record import Record, Traffic
 from harness.requests import Outcome
 from harness.verdicts import Outcome as Ended
+from harness.verdicts import Ruling
 from tests.unit.judges.scripted import ADDRESS, DARK, HOME, NEXT, Arrival, arrivals, at, run, story, told
 
 
@@ -127,6 +129,14 @@ def test_a_machine_short_of_processors_proves_nothing() -> None:
     assert in_need(0.99, (0, 240), wanted=0.05) == []
     assert in_need(0.99, (0, 240), wanted=0.051) == short("99%")
     assert in_need(0.99, (0, 240), wanted=0.051, processes=5) == short("99%")
+
+
+def test_where_nothing_could_be_injected_the_need_is_told_all_the_same() -> None:
+    need = ProcessorsShared(at(100), 2, 5.0, 0.5, 4.5)
+    calm = replace(plain(), events=(PhaseBegan(at(0), "steady"), need))
+    (verdict,) = judge_one(calm, "recovery")
+    assert verdict.ruling is Ruling.UNKNOWN
+    assert verdict.reason == f"no fault was injected: there was nothing to judge; {short('90%')[0]}"
 
 
 def test_without_a_rate_nobody_can_say_what_is_missing() -> None:
