@@ -182,8 +182,9 @@ class Load:
         return [flow.place.name for flow in self._flows if not flow.running]
 
     def processes(self) -> list[int]:
-        """The ids of the places' processes that run."""
-        return [flow.generator.pid for flow in self._flows if flow.generator and flow.running]
+        """The ids of the generators that run on this machine; of one elsewhere only its errand boy would be here."""
+        here = [flow for flow in self._flows if not flow.place.python]
+        return [flow.generator.pid for flow in here if flow.generator and flow.running]
 
     def clock_errors(self) -> Mapping[str, Duration]:
         """Of the places on other machines: how far their records' times may be off, either way; known at the end."""

@@ -40,9 +40,8 @@ class Unkept(Exception):
     def __init__(self, verdicts: Sequence[Verdict]) -> None:
         reasons = [f"{verdict.promise}: {verdict.reason}" for verdict in verdicts]
         super().__init__("; ".join(reasons) or "nothing was judged")
-        self.told = "\n".join(
-            f"{verdict.ruling.name} {words}" for verdict, words in zip(verdicts, reasons, strict=True)
-        )
+        lines = [f"{verdict.ruling.name} {words}" for verdict, words in zip(verdicts, reasons, strict=True)]
+        self.told = "\n".join(lines) or str(self)
 
 
 class BrokenPromise(Unkept, AssertionError):
@@ -185,7 +184,7 @@ def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, py
     """A verdict is no fault of our code: what was judged stands where the trace of a failed test would."""
     report = yield
     if call.excinfo is not None and isinstance(call.excinfo.value, Unkept):
-        report.longrepr = call.excinfo.value.told or str(call.excinfo.value)
+        report.longrepr = call.excinfo.value.told
     return report
 
 

@@ -1,6 +1,6 @@
 """The processor's leavings for a process and all that it starts: its nice value, and a control group of low weight.
 
-The nice value alone is not enough where the kernel groups by session (sched_autogroup(7) in sched(7)): there it counts
+The nice value alone is not enough where the kernel groups by session (the autogroup feature of sched(7)): it counts
 within a session only, and every session, as each twin is one, gets as much as any other. A control group of our own
 holds whatever is started in it, sessions too. Where there is none to be had (no root, no cgroup v1) it is the nice
 value alone.
@@ -31,11 +31,11 @@ def leavings(hierarchy: Path = HIERARCHY) -> Iterator[Path | None]:
     group = hierarchy / f"gameday-{os.getpid()}"
     try:
         group.mkdir()
-        (group / "cpu.shares").write_text(LOW_SHARES)
     except OSError:
         yield None
         return
     try:
+        (group / "cpu.shares").write_text(LOW_SHARES)
         yield group
     finally:
         _remove(group)
