@@ -50,7 +50,7 @@ policy: setup
 	@$(ROOT) $(BIN)/python -m tests.aws_calls
 
 # Does a green mean green? Every program of tests/trust; all are run, and one that differs fails the target.
-TRUST := truth sabotage casualties starved planted damaged sabotaged_designs
+TRUST := truth sabotage casualties planted damaged sabotaged_designs
 trust: setup
 	@failed=; for program in $(TRUST); do $(ROOT) $(BIN)/python -m tests.trust.$$program || failed="$$failed $$program"; done; \
 		if [ -n "$$failed" ]; then echo "not to be trusted:$$failed"; exit 1; fi
